@@ -1,0 +1,35 @@
+import { type TTL, toMilliseconds } from '../duration.js'
+
+const MAX_KEY_BYTES = 1024
+
+/** Throws a TypeError unless `key` is a non-empty string of at most 1 KB. */
+export function checkKey(key: unknown): asserts key is string {
+  if (typeof key !== 'string' || key === '') throw new TypeError('A cache key must be a non-empty string')
+  if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES)
+    throw new TypeError(`A cache key must not be longer than ${MAX_KEY_BYTES} bytes`)
+  // Redis is sent UTF-8, in which all lone surrogates are the same character: two keys would be one.
+  if (!key.isWellFormed()) throw new TypeError('A cache key must be well-formed Unicode')
+}
+
+/** Throws a TypeError unless `name` may name a namespace. */
+export function checkName(name: unknown): asserts name is string {
+  if (typeof name !== 'string' || !/^[\w-]+$/.test(name))
+    throw new TypeError('A cache namespace must be a name of letters, digits, - and _')
+}
+
+/** Throws a TypeError for an option that is not one of `known`. */
+export function checkOptions(options: object, known: readonly string[]): void {
+  for (const option in options)
+    if (!known.includes(option)) throw new TypeError(`Unknown cache option ${JSON.stringify(option)}`)
+}
+
+/** The ms of a time to live, 0 for 'forever'. */
+export function ttlMilliseconds(ttl: TTL): number {
+  if (ttl === 'forever') return 0
+  const ms = toMilliseconds(ttl)
+  if (ms === undefined)
+    throw new TypeError(
+      "A cache ttl must be a number of seconds above 0, a duration such as '250ms', '30s', '10m', '1h' or '14d', or 'forever'"
+    )
+  return ms
+}

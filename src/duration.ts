@@ -1,0 +1,20 @@
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const PATTERN = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
+const MAX = 100 * 365 * UNITS.d
+
+/** A span of time: a number of **seconds** (fractions allowed), or a string with its unit, `'250ms'`, `'30s'`, `'10m'`, `'1h'`, `'14d'`. */
+export type Duration = number | `${number}${keyof typeof UNITS}`
+
+/** How long a cache entry lives: a {@link Duration}, or `'forever'`, which must be said in so many words. */
+export type TTL = Duration | 'forever'
+
+/** The milliseconds of a duration, or undefined when it is not one: not a number or a known unit, not above zero, above 100 years. */
+export function toMilliseconds(duration: unknown): number | undefined {
+  let ms = Number.NaN
+  if (typeof duration === 'number') ms = duration * 1000
+  if (typeof duration === 'string') {
+    const [, amount, unit] = PATTERN.exec(duration) ?? []
+    if (unit !== undefined) ms = Number(amount) * UNITS[unit as keyof typeof UNITS]
+  }
+  return ms > 0 && ms <= MAX ? Math.max(1, Math.round(ms)) : undefined
+}

@@ -1,0 +1,51 @@
+import { type Duration, toMilliseconds } from './duration.js'
+import { RedisAuthError } from './errors.js'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** What the environment says where the options are silent. */
+export interface Defaults {
+  url?: string
+  host?: string
+  port?: number
+  username?: string
+  password?: string
+  db?: number
+  tls?: boolean
+  commandTimeout?: Duration
+  cacheTtl?: Duration
+  cacheTtlLong?: Duration
+  secret?: string
+}
+
+/** Reads REDIS_URL and the like. Outside production (NODE_ENV) a variable with DEV_ before its name wins; an empty one counts as not set. */
+export function readEnvironment(env: Environment): Defaults {
+  const text = (name: string) => (env.NODE_ENV !== 'production' && env[`DEV_${name}`]) || env[name] || undefined
+  const read = <T>(name: string, parse: (text: string) => T | undefined, must: string): T | undefined => {
+    const value = text(name)
+    const parsed = value === undefined ? undefined : parse(value)
+    if (value !== undefined && parsed === undefined)
+      throw new RedisAuthError('FST_REDIS_AUTH_INVALID_OPTION', `environment variable ${name} must ${must}`)
+    return parsed
+  }
+  const integer = (value: string) => (/^\d+$/.test(value) ? Number(value) : undefined)
+  const flag = (value: string) => ({ true: true, '1': true, false: false, '0': false })[value.toLowerCase()]
+  const seconds = (value: string) => {
+    const duration = (Number.isNaN(Number(value)) ? value : Number(value)) as Duration
+    return toMilliseconds(duration) === undefined ? undefined : duration
+  }
+  const found = {
+    url: text('REDIS_URL'),
+    host: text('REDIS_HOST'),
+    port: read('REDIS_PORT', integer, 'be a port'),
+    username: text('REDIS_USERNAME'),
+    password: text('REDIS_PASSWORD'),
+    db: read('REDIS_DB', integer, 'be a database number'),
+    tls: read('REDIS_TLS', flag, 'be true or false'),
+    commandTimeout: read('REDIS_TIMEOUT', seconds, 'be a number of seconds above 0'),
+    cacheTtl: read('CACHE_TTL_SECONDS', seconds, 'be a number of seconds above 0'),
+    cacheTtlLong: read('CACHE_TTL_LONG_SECONDS', seconds, 'be a number of seconds above 0'),
+    secret: text('TOKEN_SECRET')
+  }
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,26 @@
+/** What the engine needs of a logger; Fastify's, pino's and the console's own fit. */
+export interface Logger {
+  info(details: object, message: string): void
+  warn(details: object, message: string): void
+  error(details: object, message: string): void
+}
+
+/** The logger of an engine that was given none. */
+export const silent: Logger = { info() {}, warn() {}, error() {} }
+
+/** The `event` of every structured log line of this package. */
+export const LogEvent = {
+  redisReady: 'redis.ready',
+  redisDegraded: 'redis.degraded',
+  redisNotStarted: 'redis.not-started',
+  redisMayEvictSessions: 'redis.may-evict-sessions',
+  cacheFailed: 'cache.failed',
+  cacheDamagedEntry: 'cache.damaged-entry',
+  cacheLongLived: 'cache.long-lived',
+  tokensNotConfigured: 'tokens.not-configured',
+  tokensListenerFailed: 'tokens.listener-failed',
+  tokensClaimsFailed: 'tokens.claims-failed',
+  loginFailed: 'login.failed',
+  rateLimitLocal: 'rate-limit.local',
+  forwardedForIgnored: 'rate-limit.forwarded-for-ignored'
+} as const

@@ -1,0 +1,246 @@
+import type { RateLimitOptions } from '@fastify/rate-limit'
+import type { Static, TSchema } from '@sinclair/typebox'
+import type { FastifyRequest } from 'fastify'
+import type { RedisClusterOptions } from 'redis'
+import { type Duration, type TTL, toMilliseconds } from './duration.js'
+import { RedisAuthError } from './errors.js'
+import type { RedisClient } from './redis/client.js'
+import type { Check, ClaimsSource, Identity } from './tokens/token-manager.js'
+
+/**
+ * Where Redis is, one of: `url`; `host` and `port`; `cluster`; `createClient`; `client`. What is not given is read from
+ * REDIS_URL, or REDIS_HOST, REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD, REDIS_DB and REDIS_TLS.
+ */
+export interface RedisOptions {
+  /** `redis://` or, with TLS, `rediss://`. Default: redis://localhost:6379. */
+  url?: string | undefined
+  host?: string | undefined
+  port?: number | undefined
+  username?: string | undefined
+  password?: string | undefined
+  /** The number of the database. It separates keys, not memory. */
+  db?: number | undefined
+  /** True, or options of node:tls. */
+  tls?: boolean | object | undefined
+  /** Options of node-redis's createCluster(). Name all nodes as rootNodes. */
+  cluster?: RedisClusterOptions | undefined
+  /** Makes a client: of Sentinel, of redis 5 or 6. Called again whenever a stalled client is replaced, so make a fresh one each time. */
+  createClient?: (() => RedisClient | Promise<RedisClient>) | undefined
+  /** A client that the app shares. It is connected if it is not, and not closed unless `ownsClient`. */
+  client?: RedisClient | undefined
+  /** Whether `client` is closed with the app. Default: false. */
+  ownsClient?: boolean | undefined
+  /** What every key starts with, 1 to 64 characters without spaces and braces. Another prefix is another world: its tokens are no good here. Default: 'fra:'. */
+  keyPrefix?: string | undefined
+  /** How long `ready()` waits for Redis. Default: '2s'. */
+  connectTimeout?: Duration | undefined
+  /** The most that one command takes; one duration for all, or one each. Default: REDIS_TIMEOUT, or cache '250ms', tokens '1s', rateLimit '100ms'. */
+  commandTimeout?: Duration | { [Area in keyof Timeouts]?: Duration | undefined } | undefined
+  /** How long closing waits for commands on their way. Default: '2s'. */
+  closeTimeout?: Duration | undefined
+  /** Whether `ready()` rejects when Redis does not answer. Default: false, start without and keep trying. */
+  required?: boolean | undefined
+}
+
+export interface TokenOptions {
+  /** At least 32 bytes, or several such: the first signs, all verify. Default: TOKEN_SECRET. There must be one. */
+  secret?: string | readonly string[] | undefined
+  /** How long an access token is good, at least a second. Default: '10m'. */
+  accessTtl?: Duration | undefined
+  /** How long a session lives without a refresh, at least `accessTtl`. Default: '14d'. */
+  refreshTtl?: Duration | undefined
+  /** How long a session lives at most, at least `refreshTtl`. Default: '30d'. */
+  sessionTtl?: Duration | undefined
+  /** How long a refresh token may be presented again, by another tab or after a lost answer; 0 to '5m'. 0 makes every repetition a theft. Default: '30s'. */
+  grace?: Duration | undefined
+  /** How many sessions a user has at most; the oldest goes. Default: 20. */
+  maxSessions?: number | undefined
+  /** Claim `iss` of access tokens, and what it must be. Default: none. */
+  issuer?: string | undefined
+  /** Claim `aud` of access tokens, and one of what it must be. Default: none. */
+  audience?: string | readonly string[] | undefined
+  /** The user's claims, asked for at login and at each refresh. Null refuses the user and ends the session. Default: those that login returned. */
+  claims?: ClaimsSource | undefined
+  /** How revocation reaches access tokens: 'session', one look-up a request, at once; 'stateless', when they expire. Default: 'session'. A route overrides it with `config: { check }`. */
+  check?: Check | undefined
+  /** A Redis of their own. Default: the shared one. */
+  redis?: RedisOptions | undefined
+}
+
+export interface CacheOptions {
+  /** How long an entry lives when nothing else is said. Default: CACHE_TTL_SECONDS, or '1h'. */
+  ttl?: TTL | undefined
+  /** Larger values are not stored, in bytes. Default: 1 MB. */
+  maxValueBytes?: number | undefined
+  /** A Redis of its own. Default: the shared one. */
+  redis?: RedisOptions | undefined
+}
+
+/** Options of a limit in @fastify/rate-limit (there, `timeWindow` as a number is ms). */
+export type Limit = RateLimitOptions
+
+export interface RateLimits {
+  /** POST /login. Default: 10 a minute per ip. */
+  login?: false | Limit | undefined
+  /** POST /refresh. Default: 120 a minute per session, or per ip for a token that is no good. */
+  refresh?: false | Limit | undefined
+  /** The plugin's other routes. Default: 100 a minute per ip. */
+  routes?: false | Limit | undefined
+  /** Every route of the app that has no `config.rateLimit`. Default: none. */
+  global?: Limit | undefined
+}
+
+export interface RouteOptions<Body extends TSchema = TSchema> {
+  /** Default: '/auth'. */
+  prefix?: string | undefined
+  /** The schema of POST /login's body. Default: { username, password }. */
+  body?: Body | undefined
+}
+
+export interface Credentials {
+  username: string
+  password: string
+}
+
+/** Who logs in with this body; null for nobody. May be async. What it throws is logged, and answered as a 500 that tells nothing. */
+export type Login<Body = Credentials> = (
+  body: Body,
+  request: FastifyRequest
+) => Identity | null | undefined | Promise<Identity | null | undefined>
+
+export interface RedisAuthOptions<Body extends TSchema = never> {
+  redis?: RedisOptions | undefined
+  /** Without them there are no tokens and no auth routes; the cache alone works. */
+  tokens?: TokenOptions | undefined
+  /** Without it there is no POST /login. */
+  login?: Login<[Body] extends [never] ? Credentials : Static<Body>> | undefined
+  /** False for no routes. */
+  routes?: false | RouteOptions<Body> | undefined
+  /** False for no limits. */
+  rateLimit?: false | RateLimits | undefined
+  /** False for no fastify.cache. */
+  cache?: false | CacheOptions | undefined
+}
+
+export interface Timeouts {
+  readonly cache: number
+  readonly tokens: number
+  readonly rateLimit: number
+}
+
+type Rule = readonly [is: (value: unknown) => boolean, must: string]
+type Rules<Options> = { readonly [Option in keyof Required<Options>]: Rule }
+
+const MINIMUM_SECRET_BYTES = 32
+const MAXIMUM_GRACE = 300_000
+
+export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isString = (value: unknown): value is string => typeof value === 'string' && value !== ''
+const isStrings = (value: unknown) => isString(value) || (Array.isArray(value) && value.length > 0 && value.every(isString))
+const isSecret = (value: unknown) => typeof value === 'string' && Buffer.byteLength(value) >= MINIMUM_SECRET_BYTES
+const isUrl = (value: unknown) =>
+  typeof value === 'string' && URL.canParse(value) && ['redis:', 'rediss:'].includes(new URL(value).protocol)
+const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Rule => [
+  (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most,
+  most === Number.MAX_SAFE_INTEGER ? `be an integer of at least ${least}` : `be an integer from ${least} to ${most}`
+]
+const string: Rule = [isString, 'be a non-empty string']
+const boolean: Rule = [(value) => typeof value === 'boolean', 'be true or false']
+const callback: Rule = [(value) => typeof value === 'function', 'be a function']
+const object: Rule = [isObject, 'be an object of options']
+const objectOrFalse: Rule = [(value) => value === false || isObject(value), 'be false or an object of options']
+const duration: Rule = [
+  (value) => toMilliseconds(value) !== undefined,
+  "be a number of seconds above 0, or a duration such as '250ms', '30s', '10m', '1h' or '14d'"
+]
+
+export const redisRules: Rules<RedisOptions> = {
+  url: [isUrl, 'be a redis:// or rediss:// URL'],
+  host: string,
+  port: integer(1, 65_535),
+  username: string,
+  password: string,
+  db: integer(0),
+  tls: [(value) => typeof value === 'boolean' || isObject(value), 'be true, false or options of node:tls'],
+  cluster: object,
+  createClient: callback,
+  client: [
+    (value) => isObject(value) && 'sendCommand' in value && 'connect' in value,
+    'be a node-redis client (of the package redis)'
+  ],
+  ownsClient: boolean,
+  keyPrefix: [
+    (value) => typeof value === 'string' && /^[^\s\p{C}{}]{1,64}$/u.test(value),
+    'be 1 to 64 characters without spaces, control characters and braces'
+  ],
+  connectTimeout: duration,
+  commandTimeout: [(value) => isObject(value) || duration[0](value), `${duration[1]}, or { cache, tokens, rateLimit } of such`],
+  closeTimeout: duration,
+  required: boolean
+}
+
+export const timeoutRules: Rules<Timeouts> = { cache: duration, tokens: duration, rateLimit: duration }
+
+export const tokenRules: Rules<TokenOptions> = {
+  secret: [
+    (value) => isSecret(value) || (Array.isArray(value) && value.length > 0 && value.every(isSecret)),
+    `be a string of at least ${MINIMUM_SECRET_BYTES} bytes, or a list of such`
+  ],
+  accessTtl: [(value) => (toMilliseconds(value) ?? 0) >= 1000, `${duration[1]}, at least a second`],
+  refreshTtl: duration,
+  sessionTtl: duration,
+  grace: [
+    (value) => value === 0 || (toMilliseconds(value) ?? Number.POSITIVE_INFINITY) <= MAXIMUM_GRACE,
+    "be a number of seconds or a duration, from 0 to '5m'"
+  ],
+  maxSessions: integer(1),
+  issuer: string,
+  audience: [isStrings, 'be a non-empty string or a list of such'],
+  claims: callback,
+  check: [(value) => value === 'session' || value === 'stateless', "be 'session' or 'stateless'"],
+  redis: object
+}
+
+export const cacheRules: Rules<CacheOptions> = {
+  ttl: [(value) => value === 'forever' || duration[0](value), `${duration[1]}, or 'forever'`],
+  maxValueBytes: integer(1),
+  redis: object
+}
+
+export const limitRules: Rules<RateLimits> = {
+  login: objectOrFalse,
+  refresh: objectOrFalse,
+  routes: objectOrFalse,
+  global: object
+}
+
+export const routeRules: Rules<RouteOptions> = {
+  prefix: [
+    (value) => typeof value === 'string' && /^(?:\/[^/\s]+)*$/.test(value),
+    "be a path such as '/auth', without a slash at its end"
+  ],
+  body: object
+}
+
+export const rules: Rules<RedisAuthOptions> = {
+  redis: object,
+  tokens: object,
+  login: callback,
+  routes: objectOrFalse,
+  rateLimit: objectOrFalse,
+  cache: objectOrFalse
+}
+
+export const invalidOption = (message: string) => new RedisAuthError('FST_REDIS_AUTH_INVALID_OPTION', message)
+
+/** Throws for an option that is unknown or not what it must be; its message names the option and never holds its value. */
+export function checkOptions(path: string, options: object, known: Readonly<Record<string, Rule>>): void {
+  for (const [option, value] of Object.entries(options)) {
+    const name = path === '' ? option : `${path}.${option}`
+    const rule = Object.hasOwn(known, option) ? known[option] : undefined
+    if (rule === undefined) throw invalidOption(`unknown option "${name}"`)
+    const [is, must] = rule
+    if (value !== undefined && !is(value)) throw invalidOption(`option "${name}" must ${must}`)
+  }
+}
+

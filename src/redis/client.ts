@@ -1,0 +1,114 @@
+import { createClient, createCluster, type RedisClusterOptions } from 'redis'
+
+/** The part of a node-redis client that the engine uses: clients of redis 4, 5 and 6, single, cluster or sentinel, all have it. */
+export interface RedisClient {
+  readonly isOpen: boolean
+  /** Absent on the cluster clients of redis 4 and 5. */
+  readonly isReady?: boolean
+  connect(): Promise<unknown>
+  // biome-ignore lint/suspicious/noExplicitAny: single, cluster and sentinel clients take different arguments
+  sendCommand(...args: any[]): Promise<any>
+  // biome-ignore lint/suspicious/noExplicitAny: each major types its events differently
+  on(event: string, listener: (...args: any[]) => void): unknown
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  off(event: string, listener: (...args: any[]) => void): unknown
+}
+
+/** What only some kinds and majors have. */
+interface Capabilities {
+  readonly masters?: readonly unknown[]
+  nodeClient?(node: unknown): RedisClient | Promise<RedisClient>
+  acquire?: unknown
+  destroy?(): unknown
+  disconnect?(): Promise<unknown>
+}
+const capabilities = (client: RedisClient) => client as RedisClient & Capabilities
+
+export interface ClientOptions {
+  readonly url?: string | undefined
+  readonly host?: string | undefined
+  readonly port?: number | undefined
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+  readonly db?: number | undefined
+  readonly tls?: boolean | object | undefined
+  readonly cluster?: RedisClusterOptions | undefined
+  readonly connectTimeout: number
+}
+
+// Never gives up, so that a server which comes back is found again; never waits longer than recovery within a second allows.
+const reconnectStrategy = (retries: number): number => Math.min(50 * 2 ** retries, 400) + Math.random() * 50
+
+/** Makes an unconnected node-redis client. It queues nothing while Redis is away: what can't be sent now fails now. */
+export function makeClient(options: ClientOptions): RedisClient {
+  const { url, host, port, username, password, db, tls, cluster, connectTimeout } = options
+  const socket = {
+    connectTimeout,
+    keepAlive: 5000,
+    reconnectStrategy,
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(tls && { tls: true as const, ...(typeof tls === 'object' && tls) })
+  }
+  const common = {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    commandsQueueMaxLength: 10_000,
+    disableOfflineQueue: true,
+    pingInterval: 30_000,
+    socket
+  }
+  if (cluster === undefined)
+    return createClient({ ...common, ...(url !== undefined && { url }), ...(db !== undefined && { database: db }) })
+  return createCluster({
+    ...cluster,
+    // Connecting to all masters at once waits for those that are dead.
+    minimizeConnections: true,
+    defaults: { ...common, ...cluster.defaults, socket: { ...socket, ...cluster.defaults?.socket } }
+  })
+}
+
+/** Whether the client can send a command now. */
+export const isUsable = (client: RedisClient): boolean => client.isReady ?? client.isOpen
+
+/** Whether keys of different slots can not share a command. */
+export const isCluster = (client: RedisClient): boolean => capabilities(client).masters !== undefined
+
+/** Sends one command, to the node that holds `key`, or to any when there is none. */
+export function dispatch(client: RedisClient, key: string | undefined, args: readonly string[]): Promise<unknown> {
+  if (isCluster(client)) return client.sendCommand(key, false, args)
+  if (capabilities(client).acquire !== undefined) return client.sendCommand(false, args)
+  return client.sendCommand(args)
+}
+
+/** The clients of all nodes that hold keys of their own: the masters of a cluster, else the client itself. */
+export async function nodes(client: RedisClient): Promise<RedisClient[]> {
+  const { masters, nodeClient } = capabilities(client)
+  if (masters === undefined || nodeClient === undefined) return [client]
+  return Promise.all(masters.map((master) => nodeClient.call(client, master)))
+}
+
+/**
+ * Closes a client for good, whatever state it is in. Never by quit(): on a frozen server that hangs, and its late
+ * reply throws out of a socket handler. A client that is still dialling is closed once it has connected: closing it
+ * earlier leaves a connection that nothing can close any more.
+ */
+export function discard(client: RedisClient, dialling: boolean): void {
+  const close = () => {
+    try {
+      const { destroy, disconnect } = capabilities(client)
+      const closed = destroy ? destroy.call(client) : disconnect?.call(client)
+      Promise.resolve(closed).catch(() => {})
+    } catch {
+      // Already closed.
+    }
+  }
+  if (!dialling || isUsable(client)) return close()
+  const closeSoon = () => {
+    client.off('connect', closeSoon)
+    client.off('error', closeSoon)
+    setImmediate(close)
+  }
+  client.on('connect', closeSoon)
+  client.on('error', closeSoon)
+}

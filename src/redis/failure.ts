@@ -1,0 +1,72 @@
+import { RedisAuthError } from '../errors.js'
+
+/** Why Redis does not serve. */
+export type Reason =
+  | 'not-started'
+  | 'connecting'
+  | 'closed'
+  | 'timeout'
+  | 'refused'
+  | 'connection-lost'
+  | 'auth'
+  | 'loading'
+  | 'overload'
+  | 'server'
+
+const CONNECTION = new Set([
+  'ClientClosedError',
+  'ClientOfflineError',
+  'DisconnectsClientError',
+  'SocketClosedUnexpectedlyError',
+  'SocketTimeoutError',
+  'ReconnectStrategyError',
+  'RootNodesUnavailableError'
+])
+const TIMEOUT = new Set(['ConnectionTimeoutError', 'SocketTimeoutDuringMaintenanceError', 'TimeoutError'])
+const AUTH = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password|ERR Client sent AUTH)/
+const SERVER = /^(?:READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|MISCONF|BUSY|OOM|UNKILLABLE|ERR max number of clients)/
+
+/**
+ * The reason behind an error of node-redis, or undefined when Redis did serve and refuses this very command
+ * (WRONGTYPE, a script's error). Told by name and text, not by class: several majors may be installed side by side.
+ */
+export function reasonOf(error: unknown): Reason | undefined {
+  if (!(error instanceof Error)) return undefined
+  const { message } = error
+  const code = (error as NodeJS.ErrnoException).code
+  if (error instanceof Unavailable) return error.reason
+  if (TIMEOUT.has(error.constructor.name) || code === 'ETIMEDOUT') return 'timeout'
+  if (code === 'ECONNREFUSED') return 'refused'
+  if (AUTH.test(message)) return 'auth'
+  if (message.startsWith('LOADING')) return 'loading'
+  if (SERVER.test(message)) return 'server'
+  if (message === 'The queue is full') return 'overload'
+  if (CONNECTION.has(error.constructor.name) || (code !== undefined && /^E[A-Z]+$/.test(code))) return 'connection-lost'
+  return undefined
+}
+
+const explanations: Record<Reason, string> = {
+  'not-started': 'Redis is not connected before await app.ready()',
+  connecting: 'Redis is not connected yet',
+  closed: 'The connection to Redis is closed',
+  timeout: 'Redis did not answer in time',
+  refused: 'Redis refused the connection',
+  'connection-lost': 'The connection to Redis was lost',
+  auth: 'Redis rejected the username or password, or asks for one',
+  loading: 'Redis is loading its data',
+  overload: 'Too many commands are waiting for Redis',
+  server: 'Redis can not serve commands'
+}
+
+/** The reason in words, for operators. */
+export const explain = (reason: Reason): string => explanations[reason]
+
+/** Redis does not serve: FST_REDIS_AUTH_UNAVAILABLE, with the reason for the log. A client of the app is told no more than that. */
+export class Unavailable extends RedisAuthError {
+  readonly reason: Reason
+
+  constructor(reason: Reason, options?: { cause?: unknown; message?: string }) {
+    super('FST_REDIS_AUTH_UNAVAILABLE', options?.message, options?.cause === undefined ? {} : { cause: options.cause })
+    this.reason = reason
+  }
+}

@@ -1,0 +1,18 @@
+/** Every key that this package writes is named here. All of them start with the key prefix. */
+export const userTokensKey = (prefix: string, userId: string): string => `${prefix}user_tokens:${userId}`
+
+export const rateLimitKey = (prefix: string, group: string, client: string): string =>
+  `${prefix}rate_limit:${group}:${client}`
+
+/**
+ * The start of every cache key of a namespace; the root's path is empty.
+ * Names hold neither `:` nor `.`, and a nested namespace's path is `parent.child`, so that no two namespaces overlap.
+ */
+export const cachePrefix = (prefix: string, path: string): string => `${prefix}cache:${path}:`
+
+/** The glob of a namespace and all namespaces below it. */
+export const cacheTreePattern = (prefix: string, path: string): string =>
+  path === '' ? `${escapeGlob(prefix)}cache:*` : `${escapeGlob(prefix)}cache:${path}[:.]*`
+
+/** `text` as a glob that matches itself alone. */
+export const escapeGlob = (text: string): string => text.replace(/[\\*?[\]^-]/g, '\\$&')

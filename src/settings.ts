@@ -1,0 +1,176 @@
+import type { TSchema } from '@sinclair/typebox'
+import type { CacheSettings as ManagerSettings } from './cache/cache-manager.js'
+import { type Duration, toMilliseconds } from './duration.js'
+import { type Defaults, type Environment, readEnvironment } from './environment.js'
+import {
+  type CacheOptions,
+  cacheRules,
+  checkOptions,
+  invalidOption,
+  isObject,
+  type Limit,
+  type Login,
+  limitRules,
+  type RateLimits,
+  type RedisAuthOptions,
+  type RedisOptions,
+  redisRules,
+  routeRules,
+  rules,
+  type Timeouts,
+  type TokenOptions,
+  timeoutRules,
+  tokenRules
+} from './options.js'
+import { makeClient } from './redis/client.js'
+import type { ConnectionOptions } from './redis/connection.js'
+import type { TokenSettings as TokenManagerSettings } from './tokens/token-manager.js'
+
+/** Options as the code uses them: checked, complete, times in ms. */
+export interface RedisSettings extends ConnectionOptions {
+  readonly keyPrefix: string
+  readonly timeouts: Timeouts
+}
+
+export interface CacheSettings extends Pick<ManagerSettings, 'ttl' | 'longTtl' | 'maxValueBytes'> {
+  readonly redis: RedisSettings | undefined
+}
+
+export interface TokenSettings extends Omit<TokenManagerSettings, 'commands' | 'log' | 'keyPrefix' | 'jwts'> {
+  readonly redis: RedisSettings | undefined
+}
+
+export interface Settings {
+  readonly redis: RedisSettings
+  readonly cache: CacheSettings | undefined
+  readonly tokens: TokenSettings | undefined
+  readonly login: Login<never> | undefined
+  readonly routes: { readonly prefix: string; readonly body: TSchema | undefined } | undefined
+  readonly limits: Readonly<Record<'login' | 'refresh' | 'routes' | 'global', Limit | undefined>>
+}
+
+/** Options that Fastify itself reads from those of a plugin. */
+const FASTIFYS = ['logLevel', 'logSerializers']
+
+/** Checks all options and fills in what they leave open: code beats environment beats default. Throws FST_REDIS_AUTH_INVALID_OPTION. */
+export function parseOptions(options: RedisAuthOptions, env: Environment): Settings {
+  const defaults = readEnvironment(env)
+  const { tokens, login, routes = {}, rateLimit = {}, cache = {}, redis = {} } = options
+  if ('prefix' in options) throw invalidOption('option "prefix" belongs under "routes": routes.prefix')
+  const own = Object.fromEntries(Object.entries(options).filter(([option]) => !FASTIFYS.includes(option)))
+  checkOptions('', own, rules)
+  if (routes !== false) checkOptions('routes', routes, routeRules)
+  const shared = parseRedis('redis', redis, defaults)
+  return {
+    redis: shared,
+    cache: cache === false ? undefined : parseCache(cache, defaults, shared.keyPrefix),
+    tokens: tokens && parseTokens(tokens, defaults, shared.keyPrefix),
+    login: login as Login<never> | undefined,
+    routes: routes === false ? undefined : { prefix: routes.prefix ?? '/auth', body: routes.body },
+    limits: parseLimits(rateLimit)
+  }
+}
+
+/** The settings of a cache without Fastify; its Redis is its own. */
+export function parseCacheOptions(options: CacheOptions, env: Environment): CacheSettings & { redis: RedisSettings } {
+  const defaults = readEnvironment(env)
+  const settings = parseCache({ redis: {}, ...options }, defaults, undefined)
+  return { ...settings, redis: settings.redis! }
+}
+
+const SOURCES = ['url', 'host', 'cluster', 'createClient', 'client'] as const
+
+function parseRedis(path: string, options: RedisOptions, defaults: Defaults, keyPrefix = 'fra:'): RedisSettings {
+  checkOptions(path, options, redisRules)
+  const given = SOURCES.filter((source) => options[source] !== undefined)
+  if (given.length > 1) throw invalidOption(`options ${given.map((source) => `"${path}.${source}"`).join(' and ')} exclude each other`)
+  const { connectTimeout, closeTimeout, commandTimeout = defaults.commandTimeout, createClient, client } = options
+  if (isObject(commandTimeout)) checkOptions(`${path}.commandTimeout`, commandTimeout, timeoutRules)
+  const timeout = (area: keyof Timeouts, otherwise: Duration) =>
+    toMilliseconds((isObject(commandTimeout) ? commandTimeout[area] : commandTimeout) ?? otherwise)!
+  const connectMs = toMilliseconds(connectTimeout ?? '2s')!
+  // A place named in code is not mixed with another place named in the environment.
+  const inCode = given.length > 0 || options.port !== undefined
+  const source = {
+    url: options.url ?? (inCode ? undefined : defaults.url),
+    host: options.host ?? (inCode || defaults.url !== undefined ? undefined : defaults.host),
+    port: options.port ?? (inCode || defaults.url !== undefined ? undefined : defaults.port),
+    username: options.username ?? defaults.username,
+    password: options.password ?? defaults.password,
+    db: options.db ?? defaults.db,
+    tls: options.tls ?? defaults.tls,
+    cluster: options.cluster,
+    connectTimeout: connectMs
+  }
+  return {
+    factory: client === undefined ? (createClient ?? (() => makeClient(source))) : undefined,
+    client,
+    ownsClient: options.ownsClient ?? false,
+    keyPrefix: options.keyPrefix ?? keyPrefix,
+    connectTimeout: connectMs,
+    closeTimeout: toMilliseconds(closeTimeout ?? '2s')!,
+    timeouts: { cache: timeout('cache', '250ms'), tokens: timeout('tokens', '1s'), rateLimit: timeout('rateLimit', '100ms') },
+    required: options.required ?? false
+  }
+}
+
+function parseCache(options: CacheOptions, defaults: Defaults, keyPrefix: string | undefined): CacheSettings {
+  checkOptions('cache', options, cacheRules)
+  const ttl = options.ttl ?? defaults.cacheTtl ?? '1h'
+  return {
+    ttl: ttl === 'forever' ? 0 : toMilliseconds(ttl)!,
+    longTtl: toMilliseconds(defaults.cacheTtlLong ?? '1d')!,
+    maxValueBytes: options.maxValueBytes ?? 1_048_576,
+    redis: options.redis && parseRedis('cache.redis', options.redis, defaults, keyPrefix)
+  }
+}
+
+function parseTokens(options: TokenOptions, defaults: Defaults, keyPrefix: string): TokenSettings {
+  checkOptions('tokens', { ...options, secret: options.secret ?? defaults.secret }, tokenRules)
+  const secrets = [options.secret ?? defaults.secret ?? []].flat()
+  if (secrets.length === 0) throw invalidOption('option "tokens.secret" is required, or the environment variable TOKEN_SECRET')
+  const ms = (option: 'accessTtl' | 'refreshTtl' | 'sessionTtl', otherwise: Duration) =>
+    toMilliseconds(options[option] ?? otherwise)!
+  const [accessTtl, refreshTtl, sessionTtl] = [ms('accessTtl', '10m'), ms('refreshTtl', '14d'), ms('sessionTtl', '30d')]
+  if (accessTtl > refreshTtl) throw invalidOption('option "tokens.accessTtl" must not be longer than "tokens.refreshTtl"')
+  if (refreshTtl > sessionTtl) throw invalidOption('option "tokens.refreshTtl" must not be longer than "tokens.sessionTtl"')
+  const { audience } = options
+  return {
+    secrets,
+    accessTtl,
+    refreshTtl,
+    sessionTtl,
+    grace: options.grace === 0 ? 0 : toMilliseconds(options.grace ?? '30s')!,
+    maxSessions: options.maxSessions ?? 20,
+    issuer: options.issuer,
+    audience: typeof audience === 'object' ? [...audience] : audience,
+    claims: options.claims,
+    check: options.check ?? 'session',
+    redis: options.redis && parseRedis('tokens.redis', options.redis, defaults, keyPrefix)
+  }
+}
+
+const limitNumber = (value: unknown, least: number) =>
+  typeof value === 'function' || (Number.isSafeInteger(value) && (value as number) >= least)
+
+function parseLimits(options: false | RateLimits): Settings['limits'] {
+  if (options === false) return { login: undefined, refresh: undefined, routes: undefined, global: undefined }
+  checkOptions('rateLimit', options, limitRules)
+  for (const [name, limit] of Object.entries(options)) {
+    if (!isObject(limit)) continue
+    const { max, timeWindow } = limit as Limit
+    // @fastify/rate-limit itself would take 1000 a minute for what it does not understand.
+    if (max !== undefined && !limitNumber(max, 0))
+      throw invalidOption(`option "rateLimit.${name}.max" must be an integer of at least 0, or a function`)
+    if (timeWindow !== undefined && !limitNumber(timeWindow, 1) && !(typeof timeWindow === 'string' && /^\s*\d/.test(timeWindow)))
+      throw invalidOption(`option "rateLimit.${name}.timeWindow" must be ms, a string such as '1 minute', or a function`)
+  }
+  const limit = (name: 'login' | 'refresh' | 'routes', max: number): Limit | undefined =>
+    options[name] === false ? undefined : { max, timeWindow: 60_000, ...options[name] }
+  return {
+    login: limit('login', 10),
+    refresh: limit('refresh', 120),
+    routes: limit('routes', 100),
+    global: options.global
+  }
+}

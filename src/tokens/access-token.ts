@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto'
+import { RedisAuthError } from '../errors.js'
+import type { RedisClock } from '../redis/clock.js'
+
+/** The claims of an access token (RFC 9068), and those of the app. */
+export interface AccessClaims {
+  /** The user: the `id` that login returned. */
+  sub: string
+  /** The session. */
+  sid: string
+  /** Issued at, in seconds since the epoch, by the clock of Redis. */
+  iat: number
+  /** The end, in seconds since the epoch; never after the end of the session. */
+  exp: number
+  /** Unique; starts with the time of issue in ms by the clock of Redis. */
+  jti: string
+  iss?: string
+  aud?: string | string[]
+  [claim: string]: unknown
+}
+
+/** How tokens are signed and checked: `alg`, signature, `typ`, `iss`, `aud` and the presence of our claims are its part. */
+export interface Jwt {
+  sign(claims: AccessClaims): string
+  /** Throws for a token that is not good. */
+  verify(token: string): Record<string, unknown>
+}
+
+export interface AccessTokenSettings {
+  /** The first signs, all verify. */
+  readonly jwts: readonly [Jwt, ...Jwt[]]
+  readonly clock: RedisClock
+  readonly accessTtl: number
+  readonly issuer?: string | undefined
+  readonly audience?: string | string[] | undefined
+}
+
+const RESERVED = new Set(['sub', 'sid', 'iat', 'exp', 'nbf', 'jti', 'iss', 'aud', 'auth_time', 'client_id', 'cnf'])
+
+/** What a token presented by a client is answered with when it is no good (RFC 6750, section 3.1). */
+export const invalidAccessToken = (cause?: unknown): RedisAuthError =>
+  new RedisAuthError('FST_REDIS_AUTH_INVALID_ACCESS_TOKEN', undefined, {
+    challenge: 'Bearer error="invalid_token"',
+    ...(cause !== undefined && { cause })
+  })
+
+/** Access tokens: short-lived JWTs (RFC 9068) that name their session. */
+export class AccessTokens {
+  readonly #settings: AccessTokenSettings
+
+  constructor(settings: AccessTokenSettings) {
+    this.#settings = settings
+  }
+
+  /** Signs a token. `now` and `sessionEnd` are ms by the clock of Redis. The app's claims can not override ours. */
+  issue(
+    userId: string,
+    sessionId: string,
+    now: number,
+    sessionEnd: number,
+    claims: Readonly<Record<string, unknown>>
+  ): { accessToken: string; expiresIn: number } {
+    const { jwts, accessTtl, issuer, audience } = this.#settings
+    const iat = Math.floor(now / 1000)
+    const exp = Math.floor(Math.min(now + accessTtl, sessionEnd) / 1000)
+    const own = Object.fromEntries(Object.entries(claims).filter(([name]) => !RESERVED.has(name)))
+    const accessToken = jwts[0].sign({
+      ...own,
+      sub: userId,
+      sid: sessionId,
+      iat,
+      exp,
+      jti: `${Math.floor(now)}-${randomBytes(9).toString('base64url')}`,
+      ...(issuer !== undefined && { iss: issuer }),
+      ...(audience !== undefined && { aud: audience })
+    })
+    return { accessToken, expiresIn: exp - iat }
+  }
+
+  /** The claims of a token that is good now, by the clock of Redis and by our own `accessTtl`; else throws FST_REDIS_AUTH_INVALID_ACCESS_TOKEN. */
+  verify(token: string): AccessClaims {
+    const claims = this.#open(token)
+    const { clock, accessTtl } = this.#settings
+    const { sub, sid, iat, exp, jti } = claims
+    const wellTyped =
+      typeof sub === 'string' &&
+      sub !== '' &&
+      typeof sid === 'string' &&
+      typeof jti === 'string' &&
+      Number.isInteger(iat) &&
+      Number.isInteger(exp)
+    if (!wellTyped) throw invalidAccessToken()
+    const now = clock.now()
+    if (now >= (exp as number) * 1000 || now >= (iat as number) * 1000 + accessTtl) throw invalidAccessToken()
+    return claims as AccessClaims
+  }
+
+  #open(token: string): Record<string, unknown> {
+    let cause: unknown
+    for (const jwt of this.#settings.jwts) {
+      try {
+        return jwt.verify(token)
+      } catch (error) {
+        cause = error
+      }
+    }
+    throw invalidAccessToken(cause)
+  }
+}

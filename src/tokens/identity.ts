@@ -1,0 +1,30 @@
+const MAX_USER_ID_BYTES = 128
+const MAX_LABEL_LENGTH = 64
+const MAX_CLAIMS_BYTES = 2048
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is removed
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
+
+/** The user id of a login: a well-formed string of 1 to 128 bytes, not normalised; a safe integer becomes a string. Throws a TypeError for anything else. */
+export function checkUserId(id: unknown): string {
+  const userId = Number.isSafeInteger(id) ? String(id) : id
+  if (typeof userId !== 'string' || userId === '' || Buffer.byteLength(userId) > MAX_USER_ID_BYTES || !userId.isWellFormed())
+    throw new TypeError('"id" must be a well-formed string of 1 to 128 bytes, or a safe integer')
+  return userId
+}
+
+/** The label of a session without control characters; undefined when nothing is left. Throws a TypeError when it is longer than 64 characters. */
+export function checkLabel(label: unknown): string | undefined {
+  if (label === undefined || label === null) return undefined
+  if (typeof label !== 'string' || [...label].length > MAX_LABEL_LENGTH)
+    throw new TypeError('"label" must be a string of at most 64 characters')
+  return label.replace(CONTROL, '').trim() || undefined
+}
+
+/** The app's claims: an object of at most 2 KB as JSON; nothing said is no claims. Throws a TypeError for anything else. */
+export function checkClaims(claims: unknown): Record<string, unknown> {
+  if (claims === undefined || claims === null) return {}
+  const json = typeof claims === 'object' && !Array.isArray(claims) ? JSON.stringify(claims) : undefined
+  if (json === undefined || Buffer.byteLength(json) > MAX_CLAIMS_BYTES)
+    throw new TypeError('"claims" must be an object of at most 2 KB as JSON')
+  return JSON.parse(json)
+}

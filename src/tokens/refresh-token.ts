@@ -1,0 +1,58 @@
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+
+/**
+ * A refresh token is base64url of
+ *
+ *     version (1 byte) | generation (4) | secret (24) | mac (16) | user id (UTF-8)
+ *
+ * The secret is random and stays the same for the life of the session; the generation counts its rotations. The mac
+ * is over all the rest, so that a successor can be derived and need not be stored, and a forgery costs no round trip.
+ */
+export interface RefreshToken {
+  readonly userId: string
+  readonly generation: number
+  readonly secret: Buffer
+}
+
+const VERSION = 1
+const SECRET_AT = 5
+const MAC_AT = 29
+const USER_AT = 45
+const MAX_LENGTH = 300
+export const MAX_GENERATION = 2 ** 31 - 1
+
+export const newSecret = (): Buffer => randomBytes(24)
+
+/** The public name of a session: a hash of its secret. The token can not be made from it. */
+export const sessionIdOf = (secret: Buffer): string =>
+  createHash('sha256').update(secret).digest().subarray(0, 20).toString('base64url')
+
+export function sealRefreshToken(key: Buffer, { userId, generation, secret }: RefreshToken): string {
+  const user = Buffer.from(userId)
+  const bytes = Buffer.alloc(USER_AT + user.length)
+  bytes.writeUInt8(VERSION, 0)
+  bytes.writeUInt32BE(generation, 1)
+  secret.copy(bytes, SECRET_AT)
+  user.copy(bytes, USER_AT)
+  mac(key, bytes).copy(bytes, MAC_AT)
+  return bytes.toString('base64url')
+}
+
+/** The token in `text` if it was sealed with one of `keys`, else undefined. Refuses what is too long, or not the one base64url form of its bytes. */
+export function openRefreshToken(keys: readonly Buffer[], text: string): RefreshToken | undefined {
+  if (text.length > MAX_LENGTH) return undefined
+  const bytes = Buffer.from(text, 'base64url')
+  if (bytes.length <= USER_AT || bytes[0] !== VERSION || bytes.toString('base64url') !== text) return undefined
+  const presented = bytes.subarray(MAC_AT, USER_AT)
+  if (!keys.some((key) => timingSafeEqual(mac(key, bytes), presented))) return undefined
+  const generation = bytes.readUInt32BE(1)
+  if (generation > MAX_GENERATION) return undefined
+  return { userId: bytes.toString('utf8', USER_AT), generation, secret: bytes.subarray(SECRET_AT, MAC_AT) }
+}
+
+const mac = (key: Buffer, bytes: Buffer): Buffer =>
+  createHmac('sha256', key)
+    .update(bytes.subarray(0, MAC_AT))
+    .update(bytes.subarray(USER_AT))
+    .digest()
+    .subarray(0, 16)

@@ -1,0 +1,137 @@
+import type { Commands } from '../redis/commands.js'
+import { Unavailable } from '../redis/failure.js'
+import { userTokensKey } from '../redis/keys.js'
+import type { Script } from '../redis/script.js'
+import * as scripts from './scripts.js'
+import { packDetails, type SessionDetails, unpackDetails } from './session-details.js'
+
+/** What Redis says of a presented refresh token. */
+export type Outcome = 'ROTATED' | 'REPLAY' | 'STALE' | 'REUSED' | 'HEALED' | 'NONE'
+
+/** A session as Redis holds it; times in ms since the epoch, by the clock of Redis. */
+export interface SessionRecord {
+  readonly generation: number
+  readonly created: number
+  readonly rotated: number
+  /** The earlier of the idle and the absolute end. */
+  readonly expires: number
+  readonly ends: number
+  readonly details: SessionDetails
+}
+
+export interface StoreSettings {
+  readonly commands: Commands
+  readonly keyPrefix: string
+  readonly refreshTtl: number
+  readonly sessionTtl: number
+  readonly grace: number
+  readonly maxSessions: number
+}
+
+interface Answer {
+  readonly outcome: Outcome
+  /** The time of Redis. */
+  readonly now: number
+  readonly session: SessionRecord | undefined
+}
+
+/** The sessions of all users in Redis: each operation one script, one round trip. */
+export class SessionStore {
+  readonly #settings: StoreSettings
+
+  constructor(settings: StoreSettings) {
+    this.#settings = settings
+  }
+
+  /** Starts a session, and ends the oldest ones when there are too many. */
+  async issue(
+    userId: string,
+    sessionId: string,
+    details: SessionDetails
+  ): Promise<{ now: number; expires: number; ends: number; evicted: string[] }> {
+    const { commands, refreshTtl, sessionTtl, maxSessions } = this.#settings
+    const attempt = () => {
+      const deadline = commands.clock.now() + commands.timeout
+      const args = [sessionId, refreshTtl, sessionTtl, maxSessions, Math.ceil(deadline), packDetails(details)]
+      return this.#run<[string, string, string, ...string[]]>(scripts.issue, userId, args)
+    }
+    let reply = await attempt()
+    // The clock of Redis was set, or another server took over: nothing was done, and the reply has put our clock right.
+    if (reply[0] === 'LATE') reply = await attempt()
+    if (reply[0] === 'LATE') throw new Unavailable('timeout')
+    const [, now, ends, ...evicted] = reply
+    const issued = Number(now)
+    return { now: issued, expires: Math.min(issued + refreshTtl, Number(ends)), ends: Number(ends), evicted }
+  }
+
+  /** Rotates a session by the token of a generation, or says why not. */
+  rotate(userId: string, sessionId: string, generation: number): Promise<Answer> {
+    return this.#present(userId, sessionId, generation, false)
+  }
+
+  /** What {@link rotate} would say, changing nothing. */
+  peek(userId: string, sessionId: string, generation: number): Promise<Answer> {
+    return this.#present(userId, sessionId, generation, true)
+  }
+
+  /** Ends a session. False when it had ended already. */
+  async revoke(userId: string, sessionId: string): Promise<boolean> {
+    const [live] = await this.#run<[number, string]>(scripts.revoke, userId, [sessionId, this.#settings.refreshTtl])
+    return live === 1
+  }
+
+  /** Ends all sessions of a user but `spared`, and answers how many were live. */
+  async revokeAll(userId: string, spared = ''): Promise<number> {
+    const [count] = await this.#run<[number, string]>(scripts.revokeUser, userId, [spared, this.#settings.refreshTtl])
+    return count
+  }
+
+  /** Whether a session exists. One that has expired may still: an access token never outlives its session, so its own end tells. */
+  async exists(userId: string, sessionId: string): Promise<boolean> {
+    const key = userTokensKey(this.#settings.keyPrefix, userId)
+    return (await this.#settings.commands.send(key, ['HEXISTS', key, sessionId])) === 1
+  }
+
+  async list(userId: string): Promise<(Omit<SessionRecord, 'generation' | 'ends'> & { id: string })[]> {
+    const sessions = await this.#run<[string, string, string, string, string][]>(scripts.list, userId, [
+      this.#settings.refreshTtl
+    ])
+    return sessions.map(([id, created, rotated, expires, tail]) => ({
+      id,
+      created: Number(created),
+      rotated: Number(rotated),
+      expires: Number(expires),
+      details: unpackDetails(tail)
+    }))
+  }
+
+  async #present(userId: string, sessionId: string, generation: number, dry: boolean): Promise<Answer> {
+    const { commands, refreshTtl, grace } = this.#settings
+    const { began, ended } = commands.outage() ?? { began: 0, ended: 0 }
+    const args = [sessionId, generation, refreshTtl, grace, Math.ceil(began), Math.floor(ended), commands.timeout]
+    const reply = await this.#run<[Outcome, string, number, string, string, string, string, string]>(
+      scripts.rotate,
+      userId,
+      [...args, dry ? 1 : 0]
+    )
+    const [outcome, now, current, created, rotated, expires, ends, tail] = reply
+    if (outcome === 'NONE') return { outcome, now: Number(now), session: undefined }
+    const session = {
+      generation: current,
+      created: Number(created),
+      rotated: Number(rotated),
+      expires: Number(expires),
+      ends: Number(ends),
+      details: unpackDetails(tail)
+    }
+    return { outcome, now: Number(now), session }
+  }
+
+  async #run<T>(script: Script, userId: string, args: (string | number)[]): Promise<T> {
+    const { commands, keyPrefix } = this.#settings
+    const reply = await commands.script<T>(script, userTokensKey(keyPrefix, userId), args.map(String))
+    const now = Number((reply as unknown[])[1])
+    if (script !== scripts.list) commands.clock.observe(now)
+    return reply
+  }
+}
