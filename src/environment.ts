@@ -20,7 +20,8 @@ export interface Defaults {
 
 /** Reads REDIS_URL and the like. Outside production (NODE_ENV) a variable with DEV_ before its name wins; an empty one counts as not set. */
 export function readEnvironment(env: Environment): Defaults {
-  const text = (name: string) => (env.NODE_ENV !== 'production' && env[`DEV_${name}`]) || env[name] || undefined
+  const text = (name: string) =>
+    (env.NODE_ENV !== 'production' && env[`DEV_${name}`]) || env[name] || undefined
   const read = <T>(name: string, parse: (text: string) => T | undefined, must: string): T | undefined => {
     const value = text(name)
     const parsed = value === undefined ? undefined : parse(value)

@@ -13,7 +13,6 @@ export const LogEvent = {
   redisReady: 'redis.ready',
   redisDegraded: 'redis.degraded',
   redisNotStarted: 'redis.not-started',
-  redisMayEvictSessions: 'redis.may-evict-sessions',
   cacheFailed: 'cache.failed',
   cacheDamagedEntry: 'cache.damaged-entry',
   cacheLongLived: 'cache.long-lived',
@@ -21,6 +20,6 @@ export const LogEvent = {
   tokensListenerFailed: 'tokens.listener-failed',
   tokensClaimsFailed: 'tokens.claims-failed',
   loginFailed: 'login.failed',
-  rateLimitLocal: 'rate-limit.local',
+  routeNotCached: 'route.not-cached',
   forwardedForIgnored: 'rate-limit.forwarded-for-ignored'
 } as const

@@ -134,21 +134,29 @@ type Rules<Options> = { readonly [Option in keyof Required<Options>]: Rule }
 const MINIMUM_SECRET_BYTES = 32
 const MAXIMUM_GRACE = 300_000
 
-export const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
+export const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 const isString = (value: unknown): value is string => typeof value === 'string' && value !== ''
-const isStrings = (value: unknown) => isString(value) || (Array.isArray(value) && value.length > 0 && value.every(isString))
-const isSecret = (value: unknown) => typeof value === 'string' && Buffer.byteLength(value) >= MINIMUM_SECRET_BYTES
+const isStrings = (value: unknown) =>
+  isString(value) || (Array.isArray(value) && value.length > 0 && value.every(isString))
+const isSecret = (value: unknown) =>
+  typeof value === 'string' && Buffer.byteLength(value) >= MINIMUM_SECRET_BYTES
 const isUrl = (value: unknown) =>
   typeof value === 'string' && URL.canParse(value) && ['redis:', 'rediss:'].includes(new URL(value).protocol)
 const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Rule => [
   (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most,
-  most === Number.MAX_SAFE_INTEGER ? `be an integer of at least ${least}` : `be an integer from ${least} to ${most}`
+  most === Number.MAX_SAFE_INTEGER
+    ? `be an integer of at least ${least}`
+    : `be an integer from ${least} to ${most}`
 ]
 const string: Rule = [isString, 'be a non-empty string']
 const boolean: Rule = [(value) => typeof value === 'boolean', 'be true or false']
 const callback: Rule = [(value) => typeof value === 'function', 'be a function']
 const object: Rule = [isObject, 'be an object of options']
-const objectOrFalse: Rule = [(value) => value === false || isObject(value), 'be false or an object of options']
+const objectOrFalse: Rule = [
+  (value) => value === false || isObject(value),
+  'be false or an object of options'
+]
 const duration: Rule = [
   (value) => toMilliseconds(value) !== undefined,
   "be a number of seconds above 0, or a duration such as '250ms', '30s', '10m', '1h' or '14d'"
@@ -174,7 +182,10 @@ export const redisRules: Rules<RedisOptions> = {
     'be 1 to 64 characters without spaces, control characters and braces'
   ],
   connectTimeout: duration,
-  commandTimeout: [(value) => isObject(value) || duration[0](value), `${duration[1]}, or { cache, tokens, rateLimit } of such`],
+  commandTimeout: [
+    (value) => isObject(value) || duration[0](value),
+    `${duration[1]}, or { cache, tokens, rateLimit } of such`
+  ],
   closeTimeout: duration,
   required: boolean
 }
@@ -243,4 +254,3 @@ export function checkOptions(path: string, options: object, known: Readonly<Reco
     if (value !== undefined && !is(value)) throw invalidOption(`option "${name}" must ${must}`)
   }
 }
-

@@ -72,7 +72,10 @@ export function parseOptions(options: RedisAuthOptions, env: Environment): Setti
 }
 
 /** The settings of a cache without Fastify; its Redis is its own. */
-export function parseCacheOptions(options: CacheOptions, env: Environment): CacheSettings & { redis: RedisSettings } {
+export function parseCacheOptions(
+  options: CacheOptions,
+  env: Environment
+): CacheSettings & { redis: RedisSettings } {
   const defaults = readEnvironment(env)
   const settings = parseCache({ redis: {}, ...options }, defaults, undefined)
   return { ...settings, redis: settings.redis! }
@@ -80,11 +83,25 @@ export function parseCacheOptions(options: CacheOptions, env: Environment): Cach
 
 const SOURCES = ['url', 'host', 'cluster', 'createClient', 'client'] as const
 
-function parseRedis(path: string, options: RedisOptions, defaults: Defaults, keyPrefix = 'fra:'): RedisSettings {
+function parseRedis(
+  path: string,
+  options: RedisOptions,
+  defaults: Defaults,
+  keyPrefix = 'fra:'
+): RedisSettings {
   checkOptions(path, options, redisRules)
   const given = SOURCES.filter((source) => options[source] !== undefined)
-  if (given.length > 1) throw invalidOption(`options ${given.map((source) => `"${path}.${source}"`).join(' and ')} exclude each other`)
-  const { connectTimeout, closeTimeout, commandTimeout = defaults.commandTimeout, createClient, client } = options
+  if (given.length > 1)
+    throw invalidOption(
+      `options ${given.map((source) => `"${path}.${source}"`).join(' and ')} exclude each other`
+    )
+  const {
+    connectTimeout,
+    closeTimeout,
+    commandTimeout = defaults.commandTimeout,
+    createClient,
+    client
+  } = options
   if (isObject(commandTimeout)) checkOptions(`${path}.commandTimeout`, commandTimeout, timeoutRules)
   const timeout = (area: keyof Timeouts, otherwise: Duration) =>
     toMilliseconds((isObject(commandTimeout) ? commandTimeout[area] : commandTimeout) ?? otherwise)!
@@ -109,7 +126,11 @@ function parseRedis(path: string, options: RedisOptions, defaults: Defaults, key
     keyPrefix: options.keyPrefix ?? keyPrefix,
     connectTimeout: connectMs,
     closeTimeout: toMilliseconds(closeTimeout ?? '2s')!,
-    timeouts: { cache: timeout('cache', '250ms'), tokens: timeout('tokens', '1s'), rateLimit: timeout('rateLimit', '100ms') },
+    timeouts: {
+      cache: timeout('cache', '250ms'),
+      tokens: timeout('tokens', '1s'),
+      rateLimit: timeout('rateLimit', '100ms')
+    },
     required: options.required ?? false
   }
 }
@@ -128,12 +149,19 @@ function parseCache(options: CacheOptions, defaults: Defaults, keyPrefix: string
 function parseTokens(options: TokenOptions, defaults: Defaults, keyPrefix: string): TokenSettings {
   checkOptions('tokens', { ...options, secret: options.secret ?? defaults.secret }, tokenRules)
   const secrets = [options.secret ?? defaults.secret ?? []].flat()
-  if (secrets.length === 0) throw invalidOption('option "tokens.secret" is required, or the environment variable TOKEN_SECRET')
+  if (secrets.length === 0)
+    throw invalidOption('option "tokens.secret" is required, or the environment variable TOKEN_SECRET')
   const ms = (option: 'accessTtl' | 'refreshTtl' | 'sessionTtl', otherwise: Duration) =>
     toMilliseconds(options[option] ?? otherwise)!
-  const [accessTtl, refreshTtl, sessionTtl] = [ms('accessTtl', '10m'), ms('refreshTtl', '14d'), ms('sessionTtl', '30d')]
-  if (accessTtl > refreshTtl) throw invalidOption('option "tokens.accessTtl" must not be longer than "tokens.refreshTtl"')
-  if (refreshTtl > sessionTtl) throw invalidOption('option "tokens.refreshTtl" must not be longer than "tokens.sessionTtl"')
+  const [accessTtl, refreshTtl, sessionTtl] = [
+    ms('accessTtl', '10m'),
+    ms('refreshTtl', '14d'),
+    ms('sessionTtl', '30d')
+  ]
+  if (accessTtl > refreshTtl)
+    throw invalidOption('option "tokens.accessTtl" must not be longer than "tokens.refreshTtl"')
+  if (refreshTtl > sessionTtl)
+    throw invalidOption('option "tokens.refreshTtl" must not be longer than "tokens.sessionTtl"')
   const { audience } = options
   return {
     secrets,
@@ -162,8 +190,14 @@ function parseLimits(options: false | RateLimits): Settings['limits'] {
     // @fastify/rate-limit itself would take 1000 a minute for what it does not understand.
     if (max !== undefined && !limitNumber(max, 0))
       throw invalidOption(`option "rateLimit.${name}.max" must be an integer of at least 0, or a function`)
-    if (timeWindow !== undefined && !limitNumber(timeWindow, 1) && !(typeof timeWindow === 'string' && /^\s*\d/.test(timeWindow)))
-      throw invalidOption(`option "rateLimit.${name}.timeWindow" must be ms, a string such as '1 minute', or a function`)
+    if (
+      timeWindow !== undefined &&
+      !limitNumber(timeWindow, 1) &&
+      !(typeof timeWindow === 'string' && /^\s*\d/.test(timeWindow))
+    )
+      throw invalidOption(
+        `option "rateLimit.${name}.timeWindow" must be ms, a string such as '1 minute', or a function`
+      )
   }
   const limit = (name: 'login' | 'refresh' | 'routes', max: number): Limit | undefined =>
     options[name] === false ? undefined : { max, timeWindow: 60_000, ...options[name] }

@@ -6,7 +6,7 @@ import { cachePrefix, cacheTreePattern, escapeGlob } from '../redis/keys.js'
 import { checkKey, checkName, checkOptions, ttlMilliseconds } from './arguments.js'
 import { holdsValue, readEntry, writeEntry } from './entry.js'
 import { globToRegExp } from './glob.js'
-import { Loads, type LoadContext } from './loads.js'
+import { type LoadContext, Loads } from './loads.js'
 import * as scripts from './scripts.js'
 import { type CacheStats, Counters } from './stats.js'
 
@@ -177,7 +177,8 @@ export class CacheManager {
     ttl?: TTL
   ): Promise<number> {
     const ms = this.#milliseconds(ttl)
-    const pairs = Symbol.iterator in entries ? [...(entries as Iterable<[string, unknown]>)] : Object.entries(entries)
+    const pairs =
+      Symbol.iterator in entries ? [...(entries as Iterable<[string, unknown]>)] : Object.entries(entries)
     const texts = pairs
       .map(([key, value]) => [this.#name(key), this.#write(key, value)] as const)
       .filter((pair): pair is [string, string] => pair[1] !== undefined)
@@ -210,7 +211,10 @@ export class CacheManager {
     const name = this.#name(key)
     const ms = this.#milliseconds(ttl)
     try {
-      const sum = await this.#commands.script<number | null>(scripts.increment, name, [String(by), String(ms)])
+      const sum = await this.#commands.script<number | null>(scripts.increment, name, [
+        String(by),
+        String(ms)
+      ])
       if (sum !== null) return sum
       throw new TypeError(`Cache key ${JSON.stringify(key)} does not hold an integer`)
     } catch (error) {
@@ -231,13 +235,15 @@ export class CacheManager {
 
   /** Deletes the entries whose keys match a glob (`*`, `?`, `[ab]`), by SCAN and UNLINK, never KEYS, and answers how many there were. */
   async deletePattern(glob: string, options?: ScanOptions): Promise<number> {
-    if (typeof glob !== 'string' || glob === '') throw new TypeError('A cache pattern must be a non-empty string')
+    if (typeof glob !== 'string' || glob === '')
+      throw new TypeError('A cache pattern must be a non-empty string')
     return this.#deleteScanned(escapeGlob(this.#prefix) + glob, options)
   }
 
   /** Deletes the entries whose keys start with `prefix`, in which no character is special, and answers how many there were. */
   async deletePrefix(prefix: string, options?: ScanOptions): Promise<number> {
-    if (typeof prefix !== 'string' || prefix === '') throw new TypeError('A cache prefix must be a non-empty string')
+    if (typeof prefix !== 'string' || prefix === '')
+      throw new TypeError('A cache prefix must be a non-empty string')
     return this.deletePattern(`${escapeGlob(prefix)}*`, options)
   }
 
@@ -280,7 +286,11 @@ export class CacheManager {
   }
 
   /** {@link getOrSet}, under the name that other caches give it. */
-  wrap<T>(key: string, load: (context: LoadContext) => T | Promise<T>, ttl?: TTL | GetOrSetOptions<T>): Promise<T> {
+  wrap<T>(
+    key: string,
+    load: (context: LoadContext) => T | Promise<T>,
+    ttl?: TTL | GetOrSetOptions<T>
+  ): Promise<T> {
     return this.getOrSet(key, load, ttl)
   }
 
@@ -289,7 +299,12 @@ export class CacheManager {
     checkName(name)
     checkOptions(defaults, ['ttl'])
     const path = this.#path === '' ? name : `${this.#path}.${name}`
-    return new CacheManager(this.#settings, path, this.#milliseconds(defaults.ttl), this.#counters.child(path))
+    return new CacheManager(
+      this.#settings,
+      path,
+      this.#milliseconds(defaults.ttl),
+      this.#counters.child(path)
+    )
   }
 
   /** What this process has counted since it started, nested namespaces included. */
@@ -332,8 +347,13 @@ export class CacheManager {
 
   #remove(name: string, damaged: string): void {
     this.#counters.add('damaged')
-    this.#settings.log.warn({ event: LogEvent.cacheDamagedEntry, key: name }, 'Removing a damaged cache entry')
-    this.#commands.script(scripts.removeIfUnchanged, name, [damaged]).catch((error) => this.#failed('get', error))
+    this.#settings.log.warn(
+      { event: LogEvent.cacheDamagedEntry, key: name },
+      'Removing a damaged cache entry'
+    )
+    this.#commands
+      .script(scripts.removeIfUnchanged, name, [damaged])
+      .catch((error) => this.#failed('get', error))
   }
 
   #write(key: string, value: unknown): string | undefined {
@@ -365,7 +385,8 @@ export class CacheManager {
   async #deleteScanned(pattern: string, options: ScanOptions = {}): Promise<number> {
     checkOptions(options, ['exclude', 'batchSize', 'signal'])
     const { exclude = [], batchSize = BATCH, signal } = options
-    if (!Number.isSafeInteger(batchSize) || batchSize < 1) throw new TypeError('batchSize must be a positive integer')
+    if (!Number.isSafeInteger(batchSize) || batchSize < 1)
+      throw new TypeError('batchSize must be a positive integer')
     const spared = exclude instanceof RegExp ? [exclude] : [exclude].flat().map(globToRegExp)
     const spare = (name: string) => {
       const key = name.slice(this.#prefix.length)

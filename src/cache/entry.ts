@@ -32,6 +32,8 @@ export function writeEntry(key: string, value: unknown): string | undefined {
   try {
     return JSON.stringify(value)
   } catch (cause) {
-    throw new TypeError(`The value for cache key ${JSON.stringify(key)} can not be written as JSON`, { cause })
+    throw new TypeError(`The value for cache key ${JSON.stringify(key)} can not be written as JSON`, {
+      cause
+    })
   }
 }

@@ -102,7 +102,9 @@ export class Loads {
       const entry = task.write(value)
       if (entry === undefined) void release()
       else {
-        const stored = await attempt(this.#commands.script(scripts.commit, name, [mark, entry[0], String(entry[1])]))
+        const stored = await attempt(
+          this.#commands.script(scripts.commit, name, [mark, entry[0], String(entry[1])])
+        )
         if (stored === 1) task.stored()
       }
       return value

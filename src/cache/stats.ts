@@ -48,8 +48,8 @@ export class Counters {
 
   /** The counters of a namespace, the same ones each time it is asked for. */
   child(path: string): Counters {
-    let child = this.#children.get(path)
-    if (child === undefined) this.#children.set(path, (child = new Counters(this)))
+    const child = this.#children.get(path) ?? new Counters(this)
+    this.#children.set(path, child)
     return child
   }
 

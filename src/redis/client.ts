@@ -59,7 +59,11 @@ export function makeClient(options: ClientOptions): RedisClient {
     socket
   }
   if (cluster === undefined)
-    return createClient({ ...common, ...(url !== undefined && { url }), ...(db !== undefined && { database: db }) })
+    return createClient({
+      ...common,
+      ...(url !== undefined && { url }),
+      ...(db !== undefined && { database: db })
+    })
   return createCluster({
     ...cluster,
     // Connecting to all masters at once waits for those that are dead.
@@ -75,7 +79,11 @@ export const isUsable = (client: RedisClient): boolean => client.isReady ?? clie
 export const isCluster = (client: RedisClient): boolean => capabilities(client).masters !== undefined
 
 /** Sends one command, to the node that holds `key`, or to any when there is none. */
-export function dispatch(client: RedisClient, key: string | undefined, args: readonly string[]): Promise<unknown> {
+export function dispatch(
+  client: RedisClient,
+  key: string | undefined,
+  args: readonly string[]
+): Promise<unknown> {
   if (isCluster(client)) return client.sendCommand(key, false, args)
   if (capabilities(client).acquire !== undefined) return client.sendCommand(false, args)
   return client.sendCommand(args)
@@ -103,7 +111,10 @@ export function discard(client: RedisClient, dialling: boolean): void {
       // Already closed.
     }
   }
-  if (!dialling || isUsable(client)) return close()
+  if (!dialling || isUsable(client)) {
+    close()
+    return
+  }
   const closeSoon = () => {
     client.off('connect', closeSoon)
     client.off('error', closeSoon)

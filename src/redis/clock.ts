@@ -13,7 +13,8 @@ export class RedisClock {
    */
   observe(redisNow: number): void {
     const offset = redisNow - performance.now()
-    if (this.#offset === undefined || offset > this.#offset || offset < this.#offset - MAX_DELAY) this.#offset = offset
+    if (this.#offset === undefined || offset > this.#offset || offset < this.#offset - MAX_DELAY)
+      this.#offset = offset
   }
 
   /** Milliseconds since the epoch; by this process's own clock until Redis was heard for the first time. */

@@ -34,7 +34,8 @@ export class Commands {
   }
 
   script<T>(script: Script, key: string, args: readonly string[]): Promise<T> {
-    const work = (client: RedisClient) => runScript((command) => dispatch(client, key, command), script, key, args)
+    const work = (client: RedisClient) =>
+      runScript((command) => dispatch(client, key, command), script, key, args)
     return this.#connection.bounded(work, this.#timeout) as Promise<T>
   }
 
@@ -42,7 +43,9 @@ export class Commands {
   async many<T>(command: 'MGET' | 'UNLINK', keys: readonly string[]): Promise<T[]> {
     const replies = await this.#connection.bounded(async (client) => {
       const size = isCluster(client) ? 1 : MAX_KEYS
-      const batches = Array.from({ length: Math.ceil(keys.length / size) }, (_, n) => keys.slice(n * size, (n + 1) * size))
+      const batches = Array.from({ length: Math.ceil(keys.length / size) }, (_, n) =>
+        keys.slice(n * size, (n + 1) * size)
+      )
       return Promise.all(batches.map((batch) => dispatch(client, batch[0], [command, ...batch])))
     }, this.#timeout)
     return (replies as (T | T[])[]).flat() as T[]

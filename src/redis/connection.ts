@@ -142,7 +142,8 @@ export class RedisConnection {
     this.#reason = 'closed'
     clearInterval(this.#prober)
     const deadline = performance.now() + this.#options.closeTimeout
-    while (this.#inFlight > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5))
+    while (this.#inFlight > 0 && performance.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 5))
     this.#live.close()
     this.#events.emit('closed')
   }
@@ -225,7 +226,10 @@ export class RedisConnection {
     this.#state = 'degraded'
     this.#reason = reason
     this.#failingSince ??= performance.now()
-    this.#log.warn({ event: LogEvent.redisDegraded, reason }, `${explain(reason)}; trying again in the background`)
+    this.#log.warn(
+      { event: LogEvent.redisDegraded, reason },
+      `${explain(reason)}; trying again in the background`
+    )
     this.#watch()
     this.#events.emit('degraded', reason)
   }
@@ -248,9 +252,10 @@ export class RedisConnection {
       const [, [seconds, microseconds]] = await this.#run(
         client,
         () =>
-          Promise.all([dispatch(client, undefined, ['PING']), dispatch(client, undefined, ['TIME'])]) as Promise<
-            [string, [string, string]]
-          >,
+          Promise.all([
+            dispatch(client, undefined, ['PING']),
+            dispatch(client, undefined, ['TIME'])
+          ]) as Promise<[string, [string, string]]>,
         PROBE_TIMEOUT
       )
       this.clock.observe(Number(seconds) * 1000 + Number(microseconds) / 1000)

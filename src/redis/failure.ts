@@ -24,7 +24,8 @@ const CONNECTION = new Set([
 ])
 const TIMEOUT = new Set(['ConnectionTimeoutError', 'SocketTimeoutDuringMaintenanceError', 'TimeoutError'])
 const AUTH = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password|ERR Client sent AUTH)/
-const SERVER = /^(?:READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|MISCONF|BUSY|OOM|UNKILLABLE|ERR max number of clients)/
+const SERVER =
+  /^(?:READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|MISCONF|BUSY|OOM|UNKILLABLE|ERR max number of clients)/
 
 /**
  * The reason behind an error of node-redis, or undefined when Redis did serve and refuses this very command
@@ -41,7 +42,8 @@ export function reasonOf(error: unknown): Reason | undefined {
   if (message.startsWith('LOADING')) return 'loading'
   if (SERVER.test(message)) return 'server'
   if (message === 'The queue is full') return 'overload'
-  if (CONNECTION.has(error.constructor.name) || (code !== undefined && /^E[A-Z]+$/.test(code))) return 'connection-lost'
+  if (CONNECTION.has(error.constructor.name) || (code !== undefined && /^E[A-Z]+$/.test(code)))
+    return 'connection-lost'
   return undefined
 }
 
@@ -66,7 +68,11 @@ export class Unavailable extends RedisAuthError {
   readonly reason: Reason
 
   constructor(reason: Reason, options?: { cause?: unknown; message?: string }) {
-    super('FST_REDIS_AUTH_UNAVAILABLE', options?.message, options?.cause === undefined ? {} : { cause: options.cause })
+    super(
+      'FST_REDIS_AUTH_UNAVAILABLE',
+      options?.message,
+      options?.cause === undefined ? {} : { cause: options.cause }
+    )
     this.reason = reason
   }
 }

@@ -35,7 +35,19 @@ export interface AccessTokenSettings {
   readonly audience?: string | string[] | undefined
 }
 
-const RESERVED = new Set(['sub', 'sid', 'iat', 'exp', 'nbf', 'jti', 'iss', 'aud', 'auth_time', 'client_id', 'cnf'])
+const RESERVED = new Set([
+  'sub',
+  'sid',
+  'iat',
+  'exp',
+  'nbf',
+  'jti',
+  'iss',
+  'aud',
+  'auth_time',
+  'client_id',
+  'cnf'
+])
 
 /** What a token presented by a client is answered with when it is no good (RFC 6750, section 3.1). */
 export const invalidAccessToken = (cause?: unknown): RedisAuthError =>

@@ -7,7 +7,12 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
 /** The user id of a login: a well-formed string of 1 to 128 bytes, not normalised; a safe integer becomes a string. Throws a TypeError for anything else. */
 export function checkUserId(id: unknown): string {
   const userId = Number.isSafeInteger(id) ? String(id) : id
-  if (typeof userId !== 'string' || userId === '' || Buffer.byteLength(userId) > MAX_USER_ID_BYTES || !userId.isWellFormed())
+  if (
+    typeof userId !== 'string' ||
+    userId === '' ||
+    Buffer.byteLength(userId) > MAX_USER_ID_BYTES ||
+    !userId.isWellFormed()
+  )
     throw new TypeError('"id" must be a well-formed string of 1 to 128 bytes, or a safe integer')
   return userId
 }

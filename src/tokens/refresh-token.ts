@@ -42,7 +42,8 @@ export function sealRefreshToken(key: Buffer, { userId, generation, secret }: Re
 export function openRefreshToken(keys: readonly Buffer[], text: string): RefreshToken | undefined {
   if (text.length > MAX_LENGTH) return undefined
   const bytes = Buffer.from(text, 'base64url')
-  if (bytes.length <= USER_AT || bytes[0] !== VERSION || bytes.toString('base64url') !== text) return undefined
+  if (bytes.length <= USER_AT || bytes[0] !== VERSION || bytes.toString('base64url') !== text)
+    return undefined
   const presented = bytes.subarray(MAC_AT, USER_AT)
   if (!keys.some((key) => timingSafeEqual(mac(key, bytes), presented))) return undefined
   const generation = bytes.readUInt32BE(1)

@@ -62,6 +62,7 @@ function ipv6Bytes(ip: string): Buffer {
     [(Number(a) << 8) | Number(b), (Number(c) << 8) | Number(d)].map((group) => group.toString(16)).join(':')
   )
   const [head = [], tail] = address.split('::').map((part) => (part === '' ? [] : part.split(':')))
-  const groups = tail === undefined ? head : [...head, ...Array(8 - head.length - tail.length).fill('0'), ...tail]
+  const groups =
+    tail === undefined ? head : [...head, ...Array(8 - head.length - tail.length).fill('0'), ...tail]
   return Buffer.from(groups.map((group) => group.padStart(4, '0')).join(''), 'hex')
 }

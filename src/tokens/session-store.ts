@@ -76,13 +76,19 @@ export class SessionStore {
 
   /** Ends a session. False when it had ended already. */
   async revoke(userId: string, sessionId: string): Promise<boolean> {
-    const [live] = await this.#run<[number, string]>(scripts.revoke, userId, [sessionId, this.#settings.refreshTtl])
+    const [live] = await this.#run<[number, string]>(scripts.revoke, userId, [
+      sessionId,
+      this.#settings.refreshTtl
+    ])
     return live === 1
   }
 
   /** Ends all sessions of a user but `spared`, and answers how many were live. */
   async revokeAll(userId: string, spared = ''): Promise<number> {
-    const [count] = await this.#run<[number, string]>(scripts.revokeUser, userId, [spared, this.#settings.refreshTtl])
+    const [count] = await this.#run<[number, string]>(scripts.revokeUser, userId, [
+      spared,
+      this.#settings.refreshTtl
+    ])
     return count
   }
 
@@ -108,7 +114,15 @@ export class SessionStore {
   async #present(userId: string, sessionId: string, generation: number, dry: boolean): Promise<Answer> {
     const { commands, refreshTtl, grace } = this.#settings
     const { began, ended } = commands.outage() ?? { began: 0, ended: 0 }
-    const args = [sessionId, generation, refreshTtl, grace, Math.ceil(began), Math.floor(ended), commands.timeout]
+    const args = [
+      sessionId,
+      generation,
+      refreshTtl,
+      grace,
+      Math.ceil(began),
+      Math.floor(ended),
+      commands.timeout
+    ]
     const reply = await this.#run<[Outcome, string, number, string, string, string, string, string]>(
       scripts.rotate,
       userId,

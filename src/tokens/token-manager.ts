@@ -4,7 +4,13 @@ import type { Commands } from '../redis/commands.js'
 import { type AccessClaims, AccessTokens, type Jwt } from './access-token.js'
 import { deriveKey } from './derive-key.js'
 import { checkClaims, checkLabel, checkUserId } from './identity.js'
-import { newSecret, openRefreshToken, type RefreshToken, sealRefreshToken, sessionIdOf } from './refresh-token.js'
+import {
+  newSecret,
+  openRefreshToken,
+  type RefreshToken,
+  sealRefreshToken,
+  sessionIdOf
+} from './refresh-token.js'
 import { describeSession, type RequestContext } from './session-details.js'
 import { type SessionRecord, SessionStore } from './session-store.js'
 import { type TokenEventMap, TokenEvents, type TokenListener } from './token-events.js'
@@ -140,7 +146,8 @@ export class TokenManager {
       this.#events.emit('revoke', { userId, sessionId, reason: 'reuse' })
       throw new RedisAuthError('FST_REDIS_AUTH_REFRESH_TOKEN_REUSED')
     }
-    if (session === undefined || outcome === 'STALE') throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
+    if (session === undefined || outcome === 'STALE')
+      throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
     this.#events.emit(outcome === 'REPLAY' ? 'replay' : outcome === 'HEALED' ? 'heal' : 'rotate', event)
     const successor = { userId, generation: session.generation, secret }
     return this.#pair(successor, sessionId, now, session, current ?? session.details.claims)
@@ -193,10 +200,15 @@ export class TokenManager {
    * The claims of an access token. Throws FST_REDIS_AUTH_INVALID_ACCESS_TOKEN, or FST_REDIS_AUTH_SESSION_REVOKED when
    * its session has ended and `check` (default: option `tokens.check`) looks.
    */
-  async verify(accessToken: string, { check = this.#settings.check }: { check?: Check } = {}): Promise<AccessClaims> {
+  async verify(
+    accessToken: string,
+    { check = this.#settings.check }: { check?: Check } = {}
+  ): Promise<AccessClaims> {
     const claims = this.#accessTokens.verify(accessToken)
     if (check === 'session' && !(await this.#sessions.exists(claims.sub, claims.sid)))
-      throw new RedisAuthError('FST_REDIS_AUTH_SESSION_REVOKED', undefined, { challenge: 'Bearer error="invalid_token"' })
+      throw new RedisAuthError('FST_REDIS_AUTH_SESSION_REVOKED', undefined, {
+        challenge: 'Bearer error="invalid_token"'
+      })
     return claims
   }
 
@@ -227,7 +239,12 @@ export class TokenManager {
 
   async #revokeAll(userId: string, spared?: string): Promise<number> {
     const count = await this.#sessions.revokeAll(userId, spared)
-    this.#events.emit('revoke', { userId, count, reason: 'logout-all', ...(spared !== undefined && { spared }) })
+    this.#events.emit('revoke', {
+      userId,
+      count,
+      reason: 'logout-all',
+      ...(spared !== undefined && { spared })
+    })
     return count
   }
 
@@ -239,13 +256,19 @@ export class TokenManager {
       const current = await claims(userId)
       return current === null ? null : checkClaims(current)
     } catch (error) {
-      log.error({ event: LogEvent.tokensClaimsFailed, err: error }, 'Option tokens.claims failed: nothing was issued')
+      log.error(
+        { event: LogEvent.tokensClaimsFailed, err: error },
+        'Option tokens.claims failed: nothing was issued'
+      )
       throw new RedisAuthError('FST_REDIS_AUTH_UNAVAILABLE', undefined, { cause: error })
     }
   }
 }
 
-const describe = (id: string, { created, rotated, expires, details }: Omit<SessionRecord, 'generation' | 'ends'>): Session => ({
+const describe = (
+  id: string,
+  { created, rotated, expires, details }: Omit<SessionRecord, 'generation' | 'ends'>
+): Session => ({
   id,
   createdAt: new Date(created),
   lastUsedAt: new Date(rotated),

@@ -1,0 +1,102 @@
+// The house is drawn in docs/architecture.md
+import type { TSchema } from '@sinclair/typebox'
+import type {
+  FastifyBaseLogger,
+  FastifyPluginAsync,
+  FastifyTypeProvider,
+  RawServerBase,
+  RawServerDefault
+} from 'fastify'
+import fp from 'fastify-plugin'
+import authenticate from './plugins/authenticate.js'
+import cache from './plugins/cache.js'
+import rateLimit from './plugins/rate-limit.js'
+import redis from './plugins/redis.js'
+import responseCache from './plugins/response-cache.js'
+import tokens from './plugins/tokens.js'
+import { authRoutes } from './routes/auth/index.js'
+import type { RedisAuthOptions } from './src/options.js'
+import { parseOptions } from './src/settings.js'
+
+export type { CacheManager, GetOrSetOptions, ScanOptions, SetOptions } from './src/cache/cache-manager.js'
+export type { LoadContext } from './src/cache/loads.js'
+export type { CacheStats } from './src/cache/stats.js'
+export type { Duration, TTL } from './src/duration.js'
+export { type ErrorCode, errorCodes, RedisAuthError } from './src/errors.js'
+export type {
+  CacheOptions,
+  Credentials,
+  Limit,
+  Login,
+  RateLimits,
+  RedisAuthOptions,
+  RedisOptions,
+  RouteOptions,
+  TokenOptions
+} from './src/options.js'
+export type { RedisClient } from './src/redis/client.js'
+export type { ConnectionState, RedisConnection } from './src/redis/connection.js'
+export type { AccessClaims } from './src/tokens/access-token.js'
+export type { RequestContext } from './src/tokens/session-details.js'
+export type { SessionEvent, TokenEventMap, TokenListener } from './src/tokens/token-events.js'
+export type {
+  Check,
+  ClaimsSource,
+  Identity,
+  Session,
+  TokenManager,
+  TokenPair
+} from './src/tokens/token-manager.js'
+
+// What the plugins add to Fastify's types stays in the published ones only if they are named here.
+import './plugins/authenticate.js'
+import './plugins/cache.js'
+import './plugins/redis.js'
+import './plugins/response-cache.js'
+import './plugins/tokens.js'
+
+export interface RedisAuth extends FastifyPluginAsync<RedisAuthOptions> {
+  readonly fastifyRedisAuth: RedisAuth
+}
+
+declare module 'fastify' {
+  interface FastifyRegister<
+    T = void,
+    RawServer extends RawServerBase = RawServerDefault,
+    TypeProviderDefault extends FastifyTypeProvider = FastifyTypeProvider,
+    LoggerDefault extends FastifyBaseLogger = FastifyBaseLogger
+  > {
+    // biome-ignore lint/style/useShorthandFunctionType: it merges into an interface
+    /** Types the body that `login` is given by the schema in `routes.body`. */
+    <Body extends TSchema = never>(plugin: RedisAuth, options: RedisAuthOptions<Body> & FastifyOwnOptions): T
+  }
+}
+
+/** Options of any plugin that Fastify reads itself. `prefix` is `routes.prefix` here. */
+type FastifyOwnOptions = Pick<import('fastify').RegisterOptions, 'logLevel' | 'logSerializers'>
+
+const plugin: FastifyPluginAsync<RedisAuthOptions> = async (fastify, options) => {
+  const settings = parseOptions(options, process.env)
+  const { limits, routes } = settings
+  await fastify.register(redis, { settings })
+  if (settings.cache !== undefined) await fastify.register(cache, { settings, own: settings.cache })
+  await fastify.register(responseCache)
+  await fastify.register(tokens, { settings })
+  await fastify.register(authenticate)
+  if (limits.global !== undefined) await fastify.register(rateLimit, { settings })
+  if (settings.tokens === undefined || routes === undefined) return
+  await fastify.register(async (scope) => {
+    if (limits.global === undefined) await scope.register(rateLimit, { settings })
+    await scope.register(authRoutes, { settings, prefix: routes.prefix })
+  })
+}
+
+/**
+ * Sessions, rotating refresh tokens, rate limits and a cache on one Redis: decorates the instance with `cache`,
+ * `tokens`, `authenticate` and `redisConnection`, and adds the auth routes. Await its registration before declaring
+ * routes that use them. Throws FST_REDIS_AUTH_INVALID_OPTION, naming the option.
+ */
+const redisAuth = fp(plugin, { fastify: '5.x', name: 'fastify-redis-auth' }) as RedisAuth
+
+export default redisAuth
+export { redisAuth }

@@ -1,0 +1,50 @@
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { RedisAuthError } from '../src/errors.js'
+import { invalidAccessToken } from '../src/tokens/access-token.js'
+import type { Check } from '../src/tokens/token-manager.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * Guards a route: `onRequest: [app.authenticate]`. Takes the Bearer token of the request, and puts its claims in
+     * `request.user`; answers 401 with the challenge of RFC 6750 when there is none or it is no good.
+     */
+    authenticate(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  }
+  interface FastifyContextConfig {
+    /** How this route checks access tokens against revocation. Default: option `tokens.check`. */
+    check?: Check
+  }
+}
+
+const SCHEME = /^Bearer(?: |$)/i
+/** RFC 6750, section 2.1. */
+const CREDENTIALS = /^Bearer +([\w.~+/-]+=*)$/i
+
+/** The token of an Authorization header. Other schemes are no credentials of ours. */
+function bearerToken(authorization: string | undefined): string {
+  if (authorization === undefined || !SCHEME.test(authorization))
+    throw new RedisAuthError('FST_REDIS_AUTH_INVALID_ACCESS_TOKEN')
+  const [, token] = CREDENTIALS.exec(authorization) ?? []
+  if (token === undefined) throw invalidAccessToken()
+  return token
+}
+
+/** fastify.authenticate and request.user */
+const authenticate: FastifyPluginAsync = async (fastify) => {
+  fastify.decorate('authenticate', async (request: FastifyRequest, reply: FastifyReply) => {
+    try {
+      const { check } = request.routeOptions.config
+      const token = bearerToken(request.headers.authorization)
+      // Not a decorator: the host's own @fastify/jwt decorates the request with `user` and would find it taken.
+      request.user = await fastify.tokens.verify(token, check === undefined ? {} : { check })
+    } catch (error) {
+      // Set here and not left to Fastify's error handler, which the host may have replaced.
+      if (error instanceof RedisAuthError) reply.headers(error.headers)
+      throw error
+    }
+  })
+}
+
+export default fp(authenticate, { fastify: '5.x', name: 'fastify-redis-auth/authenticate' })

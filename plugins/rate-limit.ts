@@ -1,0 +1,36 @@
+import fastifyRateLimit, { type FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { RedisAuthError } from '../src/errors.js'
+import { LogEvent } from '../src/log.js'
+import { rateLimitStore } from '../src/rate-limit/rate-limit-store.js'
+import { Commands } from '../src/redis/commands.js'
+import type { Settings } from '../src/settings.js'
+
+/** @fastify/rate-limit on our store: for the auth routes, which name their limits in `config.rateLimit`, and with limit `global` for every route of the app. */
+const rateLimit: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { settings }) => {
+  const { redis, limits } = settings
+  const commands = new Commands(fastify.redisConnection, redis.timeouts.rateLimit)
+  await fastify.register(fastifyRateLimit, {
+    errorResponseBuilder: (_request, { ban, after }) =>
+      ban
+        ? new RedisAuthError('FST_REDIS_AUTH_FORBIDDEN')
+        : new RedisAuthError('FST_REDIS_AUTH_RATE_LIMITED', `Too many requests, retry in ${after}`),
+    ...limits.global,
+    global: limits.global !== undefined,
+    // Its types do not tell what it hands to child().
+    store: rateLimitStore(commands, redis.keyPrefix) as unknown as FastifyRateLimitStoreCtor
+  })
+  let warned = false
+  fastify.addHook('onRequest', async (request) => {
+    // request.ips is there only with trustProxy.
+    if (warned || request.ips !== undefined || request.headers['x-forwarded-for'] === undefined) return
+    warned = true
+    request.log.warn(
+      { event: LogEvent.forwardedForIgnored },
+      'A request came through a proxy, but trustProxy is off: all users behind the proxy share one ip and one rate limit'
+    )
+  })
+}
+
+export default fp(rateLimit, { fastify: '5.x', name: 'fastify-redis-auth/rate-limit' })

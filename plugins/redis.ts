@@ -1,0 +1,30 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { RedisConnection } from '../src/redis/connection.js'
+import type { RedisSettings, Settings } from '../src/settings.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The shared connection to Redis: its node-redis `client`, its `state`, `ping()`, `info()` and `on('ready' | 'degraded' | 'closed')`. */
+    redisConnection: RedisConnection
+  }
+}
+
+/** fastify.redisConnection */
+const redis: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { settings }) => {
+  fastify.decorate('redisConnection', open(fastify, settings.redis))
+}
+
+/** The connection of a manager: one of its own, or the shared one. */
+export const connectionFor = (fastify: FastifyInstance, own: RedisSettings | undefined): RedisConnection =>
+  own === undefined ? fastify.redisConnection : open(fastify, own)
+
+/** Opened when the app becomes ready, closed with it. */
+function open(fastify: FastifyInstance, settings: RedisSettings): RedisConnection {
+  const connection = new RedisConnection(settings, fastify.log)
+  fastify.addHook('onReady', () => connection.start())
+  fastify.addHook('onClose', () => connection.close())
+  return connection
+}
+
+export default fp(redis, { fastify: '5.x', name: 'fastify-redis-auth/redis' })

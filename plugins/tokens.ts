@@ -1,0 +1,82 @@
+import fastifyJwt from '@fastify/jwt'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { RedisAuthError } from '../src/errors.js'
+import { LogEvent } from '../src/log.js'
+import { Commands } from '../src/redis/commands.js'
+import type { Settings, TokenSettings } from '../src/settings.js'
+import type { Jwt } from '../src/tokens/access-token.js'
+import { deriveKey } from '../src/tokens/derive-key.js'
+import { TokenManager } from '../src/tokens/token-manager.js'
+import { connectionFor } from './redis.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Sessions, refresh tokens and access tokens. Without option `tokens` all of it answers 503. */
+    tokens: TokenManager
+  }
+}
+
+/** fastify.tokens, with @fastify/jwt behind it. */
+const tokens: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { settings }) => {
+  const own = settings.tokens
+  if (own === undefined) {
+    fastify.decorate('tokens', notConfigured(fastify))
+    return
+  }
+  const { keyPrefix, timeouts } = own.redis ?? settings.redis
+  fastify.decorate(
+    'tokens',
+    new TokenManager({
+      ...own,
+      keyPrefix,
+      commands: new Commands(connectionFor(fastify, own.redis), timeouts.tokens),
+      log: fastify.log,
+      jwts: await privateJwts(fastify, own, keyPrefix)
+    })
+  )
+}
+
+/** One @fastify/jwt a secret, in a context of their own: the host may register it too, before or after. */
+async function privateJwts(
+  fastify: FastifyInstance,
+  settings: TokenSettings,
+  keyPrefix: string
+): Promise<[Jwt, ...Jwt[]]> {
+  const { secrets, issuer, audience } = settings
+  const namespaces: Record<string, Jwt> = Object.create(null)
+  await fastify.register(async (child) => {
+    child.decorate('jwt', namespaces as never)
+    for (const [index, secret] of secrets.entries())
+      await child.register(fastifyJwt, {
+        namespace: `secret${index}`,
+        secret: deriveKey(secret, 'access', keyPrefix),
+        sign: { algorithm: 'HS256', header: { alg: 'HS256', typ: 'at+jwt' } },
+        verify: {
+          algorithms: ['HS256'],
+          checkTyp: 'at+jwt',
+          requiredClaims: ['sub', 'sid', 'iat', 'exp', 'jti'],
+          // AccessTokens checks the end itself, by the clock of Redis.
+          ignoreExpiration: true,
+          ...(issuer !== undefined && { allowedIss: issuer }),
+          ...(audience !== undefined && { allowedAud: audience })
+        }
+      })
+  })
+  return Object.values(namespaces) as [Jwt, ...Jwt[]]
+}
+
+/** Guards never fail open: without option `tokens` everything is refused, and the log says why. */
+function notConfigured(fastify: FastifyInstance): TokenManager {
+  const refuse = async () => {
+    fastify.log.error(
+      { event: LogEvent.tokensNotConfigured },
+      'fastify-redis-auth was registered without option "tokens"'
+    )
+    throw new RedisAuthError('FST_REDIS_AUTH_UNAVAILABLE')
+  }
+  const methods = Object.getOwnPropertyNames(TokenManager.prototype).filter((name) => name !== 'constructor')
+  return Object.fromEntries(methods.map((name) => [name, refuse])) as unknown as TokenManager
+}
+
+export default fp(tokens, { fastify: '5.x', name: 'fastify-redis-auth/tokens' })

@@ -1,0 +1,26 @@
+import type { FastifyInstance } from 'fastify'
+import { RedisAuthError } from '../../src/errors.js'
+import { LogEvent } from '../../src/log.js'
+import type { Login } from '../../src/options.js'
+import type { Settings } from '../../src/settings.js'
+import { contextOf, limited } from './request.js'
+import { errors, LoginBody, TokenReply, tokenReply } from './schemas.js'
+
+/** POST /login: asks the app's callback who it is, and starts a session. */
+export function login(scope: FastifyInstance, { routes, limits }: Settings, callback: Login<never>): void {
+  const schema = { body: routes?.body ?? LoginBody, response: { 200: TokenReply, ...errors } }
+  scope.post('/login', { schema, config: limited(limits.login) }, async (request) => {
+    // The callback may throw whatever it likes, a password included: the client is told nothing of it.
+    const failed = (error: unknown): never => {
+      request.log.error({ event: LogEvent.loginFailed, err: error }, 'The login callback failed')
+      throw new RedisAuthError('FST_REDIS_AUTH_LOGIN_FAILED', undefined, { cause: error })
+    }
+    const identity = await (async () => callback(request.body as never, request))().catch(failed)
+    if (identity === null || identity === undefined)
+      throw new RedisAuthError('FST_REDIS_AUTH_INVALID_CREDENTIALS')
+    const pair = await scope.tokens
+      .issue(identity, contextOf(request))
+      .catch((error) => (error instanceof RedisAuthError ? Promise.reject(error) : failed(error)))
+    return tokenReply(pair)
+  })
+}

@@ -1,0 +1,68 @@
+import { type Static, Type } from '@sinclair/typebox'
+import type { TokenPair } from '../../src/tokens/token-manager.js'
+
+export const LoginBody = Type.Object({
+  username: Type.String({ minLength: 1, maxLength: 256 }),
+  password: Type.String({ minLength: 1, maxLength: 1024 })
+})
+
+export const RefreshBody = Type.Object({
+  refresh_token: Type.String({ description: 'The refresh token that login or the last refresh answered' })
+})
+export type RefreshBody = Static<typeof RefreshBody>
+
+/** A refresh token, unless the request carries a Bearer token. */
+export const LogoutBody = Type.Union([Type.Partial(RefreshBody), Type.Null()])
+export type LogoutBody = Static<typeof LogoutBody> | undefined
+
+/** RFC 6749, section 5.1. */
+export const TokenReply = Type.Object({
+  access_token: Type.String(),
+  token_type: Type.Literal('Bearer'),
+  expires_in: Type.Integer({ description: 'Seconds' }),
+  refresh_token: Type.String(),
+  refresh_expires_in: Type.Integer({ description: 'Seconds without a refresh' }),
+  session_id: Type.String()
+})
+
+export const tokenReply = (pair: TokenPair): Static<typeof TokenReply> => ({
+  access_token: pair.accessToken,
+  token_type: 'Bearer',
+  expires_in: pair.expiresIn,
+  refresh_token: pair.refreshToken,
+  refresh_expires_in: pair.refreshExpiresIn,
+  session_id: pair.sessionId
+})
+
+const Text = Type.Union([Type.String(), Type.Null()])
+const Time = Type.String({ format: 'date-time' })
+
+export const SessionsReply = Type.Object({
+  sessions: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      current: Type.Boolean({ description: 'Whether it is the session that asks' }),
+      created_at: Time,
+      last_used_at: Time,
+      expires_at: Time,
+      ip: Text,
+      device: Text,
+      label: Text
+    })
+  )
+})
+export type SessionsReply = Static<typeof SessionsReply>
+
+export const LogoutAllReply = Type.Object({ revoked: Type.Integer() })
+
+export const NoContent = Type.Null({ description: 'No content' })
+
+/** The shape of Fastify's errors. */
+const ErrorReply = Type.Object({
+  statusCode: Type.Integer(),
+  code: Type.Optional(Type.String()),
+  error: Type.String(),
+  message: Type.String()
+})
+
+export const errors = { '4xx': ErrorReply, '5xx': ErrorReply }

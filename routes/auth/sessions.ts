@@ -1,0 +1,51 @@
+import { type Static, Type } from '@sinclair/typebox'
+import type { FastifyInstance } from 'fastify'
+import { RedisAuthError } from '../../src/errors.js'
+import type { Settings } from '../../src/settings.js'
+import type { AccessClaims } from '../../src/tokens/access-token.js'
+import { limited } from './request.js'
+import { errors, NoContent, SessionsReply } from './schemas.js'
+
+const Params = Type.Object({ id: Type.String() })
+
+/** GET /sessions, DELETE /sessions/:id: what a user sees of the own sessions, and ends. */
+export function sessions(scope: FastifyInstance, { limits }: Settings): void {
+  // The limit, an onRequest hook, comes first.
+  const guard = {
+    preValidation: [scope.authenticate],
+    config: { ...limited(limits.routes), check: 'session' as const }
+  }
+
+  scope.get(
+    '/sessions',
+    { ...guard, schema: { response: { 200: SessionsReply, ...errors } } },
+    async (request) => {
+      const { sub, sid } = request.user as AccessClaims
+      const list = await scope.tokens.sessions(sub)
+      const reply: SessionsReply = {
+        sessions: list.map(({ id, createdAt, lastUsedAt, expiresAt, ip, device, label }) => ({
+          id,
+          current: id === sid,
+          created_at: createdAt.toISOString(),
+          last_used_at: lastUsedAt.toISOString(),
+          expires_at: expiresAt.toISOString(),
+          ip,
+          device,
+          label
+        }))
+      }
+      return reply
+    }
+  )
+
+  scope.delete<{ Params: Static<typeof Params> }>(
+    '/sessions/:id',
+    { ...guard, schema: { params: Params, response: { 204: NoContent, ...errors } } },
+    async (request, reply) => {
+      const { sub } = request.user as AccessClaims
+      if (!(await scope.tokens.revokeSession(sub, request.params.id)))
+        throw new RedisAuthError('FST_REDIS_AUTH_SESSION_NOT_FOUND')
+      return reply.code(204).send()
+    }
+  )
+}

@@ -1,0 +1,125 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createClient } from 'redis'
+import type { Test } from 'tap'
+
+/** A Redis to test against, whose keys under `keyPrefix` are this test's alone. */
+export interface TestRedis {
+  readonly url: string
+  readonly keyPrefix: string
+}
+
+const binary = ['redis-server', 'valkey-server'].find((name) => {
+  try {
+    execFileSync(name, ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+})
+
+/** REDIS_URL, or a private redis-server or valkey-server, or without either the embedded engine. */
+export async function redis(t: Test): Promise<TestRedis> {
+  const keyPrefix = `test-${process.pid}-${Math.random().toString(36).slice(2)}:`
+  const { REDIS_URL } = process.env
+  if (REDIS_URL !== undefined) return { url: REDIS_URL, keyPrefix }
+  if (binary !== undefined) return { url: (await RedisServer.start(t)).url, keyPrefix }
+  const { createRedisMock } = await import('js-redis-server')
+  const engine = await createRedisMock()
+  t.teardown(() => engine.close())
+  const [address] = engine.addresses()
+  return { url: `redis://${address!.host}:${address!.port}`, keyPrefix }
+}
+
+/** A private server that a test may kill and freeze; undefined, after skipping the test, where none is installed. CI never skips. */
+export async function server(t: Test, ...args: string[]): Promise<RedisServer | undefined> {
+  if (binary !== undefined) return RedisServer.start(t, ...args)
+  if (process.env.CI) throw new Error('redis-server is not installed, and CI skips no test')
+  t.pass('not run', { skip: 'needs redis-server or valkey-server on the PATH' })
+  return undefined
+}
+
+/** A connected client of the test's own, to look at what is in Redis. */
+export async function observer(t: Test, url: string) {
+  const client = createClient({ url })
+  client.on('error', () => {})
+  await client.connect()
+  t.teardown(() => client.disconnect().catch(() => {}))
+  return client
+}
+
+export async function freePort(): Promise<number> {
+  const listener = createServer().listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const { port } = listener.address() as { port: number }
+  listener.close()
+  await once(listener, 'close')
+  return port
+}
+
+/** Waits until `condition` holds, at most `timeout` ms, and answers how long it took. */
+export async function until(condition: () => unknown, timeout = 5000): Promise<number> {
+  const start = performance.now()
+  while (!(await condition())) {
+    if (performance.now() - start > timeout) throw new Error(`not within ${timeout} ms: ${condition}`)
+    await sleep(5)
+  }
+  return performance.now() - start
+}
+
+export class RedisServer {
+  readonly port: number
+  readonly #args: readonly string[]
+  readonly #directory = mkdtempSync(join(tmpdir(), 'fastify-redis-auth-'))
+  #process: ChildProcess | undefined
+
+  private constructor(port: number, args: readonly string[]) {
+    this.port = port
+    this.#args = args
+  }
+
+  static async start(t: Test, ...args: string[]): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), args)
+    t.teardown(() => server.#remove())
+    await server.start()
+    return server
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`
+  }
+
+  async start(): Promise<void> {
+    const own = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--dir', this.#directory]
+    this.#process = spawn(binary!, [...own, ...this.#args], { stdio: ['ignore', 'pipe', 'ignore'] })
+    for await (const chunk of this.#process.stdout!)
+      if (String(chunk).includes('Ready to accept connections')) break
+    this.#process.stdout!.destroy()
+  }
+
+  /** Ends it as a crash does. */
+  async kill(): Promise<void> {
+    const ended = once(this.#process!, 'exit')
+    this.#process!.kill('SIGKILL')
+    await ended
+  }
+
+  /** Stops it from answering, with its connections open. */
+  freeze(): void {
+    this.#process!.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#process!.kill('SIGCONT')
+  }
+
+  async #remove(): Promise<void> {
+    if (this.#process?.exitCode === null && this.#process.signalCode === null) await this.kill()
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
