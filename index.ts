@@ -66,8 +66,8 @@ declare module 'fastify' {
     TypeProviderDefault extends FastifyTypeProvider = FastifyTypeProvider,
     LoggerDefault extends FastifyBaseLogger = FastifyBaseLogger
   > {
-    // biome-ignore lint/style/useShorthandFunctionType: it merges into an interface
     /** Types the body that `login` is given by the schema in `routes.body`. */
+    // biome-ignore lint/style/useShorthandFunctionType: it merges into an interface
     <Body extends TSchema = never>(plugin: RedisAuth, options: RedisAuthOptions<Body> & FastifyOwnOptions): T
   }
 }

@@ -1,3 +1,5 @@
+// For its type of request.user, which stays in the published types only by an import like this.
+import '@fastify/jwt'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { RedisAuthError } from '../src/errors.js'
@@ -10,7 +12,10 @@ declare module 'fastify' {
      * Guards a route: `onRequest: [app.authenticate]`. Takes the Bearer token of the request, and puts its claims in
      * `request.user`; answers 401 with the challenge of RFC 6750 when there is none or it is no good.
      */
-    authenticate(request: FastifyRequest, reply: FastifyReply): Promise<void>
+    authenticate(
+      request: import('fastify').FastifyRequest,
+      reply: import('fastify').FastifyReply
+    ): Promise<void>
   }
   interface FastifyContextConfig {
     /** How this route checks access tokens against revocation. Default: option `tokens.check`. */

@@ -1,0 +1,29 @@
+import { connect } from 'node:net'
+
+/** A Redis for the demo: the one that the environment names, or one on the default port, or else an engine in this process. */
+export async function demoRedis(): Promise<{ url: string | undefined; name: string; close(): Promise<void> }> {
+  const { REDIS_URL, REDIS_HOST, DEV_REDIS_URL, DEV_REDIS_HOST } = process.env
+  const close = async () => {}
+  if (REDIS_URL || REDIS_HOST || DEV_REDIS_URL || DEV_REDIS_HOST)
+    return { url: undefined, name: 'the Redis that the environment names', close }
+  const url = 'redis://127.0.0.1:6379'
+  if (process.env.NODE_ENV === 'production' || (await listens(6379))) return { url, name: url, close }
+  const { createRedisMock } = await import('js-redis-server')
+  const engine = await createRedisMock()
+  const [address] = engine.addresses()
+  return {
+    url: `redis://${address!.host}:${address!.port}`,
+    name: 'an engine in memory (no Redis was found): all data is lost when this process ends',
+    close: () => engine.close()
+  }
+}
+
+const listens = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', timeout: 500 })
+    const answer = (there: boolean) => {
+      socket.destroy()
+      resolve(there)
+    }
+    socket.once('connect', () => answer(true)).once('error', () => answer(false)).once('timeout', () => answer(false))
+  })

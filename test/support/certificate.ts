@@ -1,0 +1,18 @@
+// A self-signed certificate for localhost and 127.0.0.1 that proves nothing to anybody; good until 2126.
+export const key = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg1ig9hKhj/jgsxuQZ
+8KuY6vZRKvWR0QOnn+7EbuSDdw6hRANCAAQZm9fu8zNQQQsBGsXdiuJNqecLS2Yo
+tJCG4kK6/sFxgHhMkDlkdrpMrOas2jfCoc2tCBhPVJgtyOgHxi/9NIN8
+-----END PRIVATE KEY-----`
+
+export const cert = `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUCwayvNhFb2h+NiVrGdCvFBwiljkwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTA3MDM0NVoYDzIxMjYxMDI4
+MDcwMzQ1WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQZm9fu8zNQQQsBGsXdiuJNqecLS2YotJCG4kK6/sFxgHhMkDlkdrpM
+rOas2jfCoc2tCBhPVJgtyOgHxi/9NIN8o28wbTAdBgNVHQ4EFgQULtbvEShCvk+k
+Ojv1p7hsODHyTMIwHwYDVR0jBBgwFoAULtbvEShCvk+kOjv1p7hsODHyTMIwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIhALltb0gVFnw3mLnhnMNV4DZjyDmFgBCfKsYITOxbs3zJAiBU
+vRQZrD4IAcc1LL/r5eHbF7Ypwrxf+tEJ8P9dEmUNJQ==
+-----END CERTIFICATE-----`
