@@ -82,12 +82,15 @@ const plugin: FastifyPluginAsync<RedisAuthOptions> = async (fastify, options) =>
   if (settings.cache !== undefined) await fastify.register(cache, { settings, own: settings.cache })
   await fastify.register(responseCache)
   await fastify.register(tokens, { settings })
-  await fastify.register(authenticate)
+  await fastify.register(authenticate, { settings })
   if (limits.global !== undefined) await fastify.register(rateLimit, { settings })
   if (settings.tokens === undefined || routes === undefined) return
   await fastify.register(async (scope) => {
     if (limits.global === undefined) await scope.register(rateLimit, { settings })
-    await scope.register(authRoutes, { settings, prefix: routes.prefix })
+    // Options that Fastify reads itself; a plugin of the root has no context of its own to which they would apply.
+    const { logLevel, logSerializers } = options as FastifyOwnOptions
+    const logging = { ...(logLevel && { logLevel }), ...(logSerializers && { logSerializers }) }
+    await scope.register(authRoutes, { settings, prefix: routes.prefix, ...logging })
   })
 }
 

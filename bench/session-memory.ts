@@ -8,7 +8,8 @@ import redisAuth from '../index.js'
 
 const USERS = 2000
 const PER_USER = [1, 5, 20]
-const AGENT = 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36'
+const AGENT =
+  'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36'
 const port = 17_391
 const server = process.env.REDIS_URL
   ? undefined
@@ -34,7 +35,11 @@ for (const perUser of PER_USER)
   ] as const) {
     const keyPrefix = `bench-memory-${perUser}:`
     const app = Fastify()
-    await app.register(redisAuth, { redis: { url, keyPrefix }, tokens: { secret: 'b'.repeat(32) }, cache: false })
+    await app.register(redisAuth, {
+      redis: { url, keyPrefix },
+      tokens: { secret: 'b'.repeat(32) },
+      cache: false
+    })
     await app.ready()
     const users = Math.floor(USERS / perUser)
     // The first session loads the scripts, which are not to be counted.
@@ -44,16 +49,21 @@ for (const perUser of PER_USER)
     const issued: string[] = []
     for (let user = 0; user < users; user++)
       for (let session = 0; session < perUser; session++) {
-        const pair = await app.tokens.issue({ id: `user-${100_000 + user}`, claims }, { ip: ip(), userAgent: AGENT })
+        const pair = await app.tokens.issue(
+          { id: `user-${100_000 + user}`, claims },
+          { ip: ip(), userAgent: AGENT }
+        )
         issued.push(pair.refreshToken)
       }
     const bytes = ((await usedMemory()) - before) / issued.length
     for (let rotation = 0; rotation < 10; rotation++)
-      for (const [index, token] of issued.entries()) issued[index] = (await app.tokens.rotate(token)).refreshToken
+      for (const [index, token] of issued.entries())
+        issued[index] = (await app.tokens.rotate(token)).refreshToken
     const after = ((await usedMemory()) - before) / issued.length
     const encoding = await client.sendCommand(['OBJECT', 'ENCODING', `${keyPrefix}user_tokens:user-100000`])
     row([perUser, kind, Math.round(bytes), Math.round(after), String(encoding)])
-    for await (const key of client.scanIterator({ MATCH: `${keyPrefix}*`, COUNT: 1000 })) await client.unlink(key)
+    for await (const key of client.scanIterator({ MATCH: `${keyPrefix}*`, COUNT: 1000 }))
+      await client.unlink(key)
     await app.close()
   }
 await client.disconnect()

@@ -1,7 +1,11 @@
 import { connect } from 'node:net'
 
 /** A Redis for the demo: the one that the environment names, or one on the default port, or else an engine in this process. */
-export async function demoRedis(): Promise<{ url: string | undefined; name: string; close(): Promise<void> }> {
+export async function demoRedis(): Promise<{
+  url: string | undefined
+  name: string
+  close(): Promise<void>
+}> {
   const { REDIS_URL, REDIS_HOST, DEV_REDIS_URL, DEV_REDIS_HOST } = process.env
   const close = async () => {}
   if (REDIS_URL || REDIS_HOST || DEV_REDIS_URL || DEV_REDIS_HOST)
@@ -25,5 +29,8 @@ const listens = (port: number): Promise<boolean> =>
       socket.destroy()
       resolve(there)
     }
-    socket.once('connect', () => answer(true)).once('error', () => answer(false)).once('timeout', () => answer(false))
+    socket
+      .once('connect', () => answer(true))
+      .once('error', () => answer(false))
+      .once('timeout', () => answer(false))
   })

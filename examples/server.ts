@@ -29,7 +29,10 @@ app.get('/report', async () => app.cache.getOrSet('report', buildReport, '10s'))
 
 async function buildReport() {
   await sleep(700)
-  return { title: 'A report that takes 700 ms to build and is kept for 10 s', builtAt: new Date().toISOString() }
+  return {
+    title: 'A report that takes 700 ms to build and is kept for 10 s',
+    builtAt: new Date().toISOString()
+  }
 }
 
 closeWithGrace({ delay: 1800 }, async () => {

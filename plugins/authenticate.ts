@@ -3,6 +3,7 @@ import '@fastify/jwt'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { RedisAuthError } from '../src/errors.js'
+import type { Settings } from '../src/settings.js'
 import { invalidAccessToken } from '../src/tokens/access-token.js'
 import type { Check } from '../src/tokens/token-manager.js'
 
@@ -37,11 +38,13 @@ function bearerToken(authorization: string | undefined): string {
 }
 
 /** fastify.authenticate and request.user */
-const authenticate: FastifyPluginAsync = async (fastify) => {
+const authenticate: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { settings }) => {
+  // Without tokens the guard refuses everybody, whatever they bring.
+  const credential = settings.tokens === undefined ? () => '' : bearerToken
   fastify.decorate('authenticate', async (request: FastifyRequest, reply: FastifyReply) => {
     try {
       const { check } = request.routeOptions.config
-      const token = bearerToken(request.headers.authorization)
+      const token = credential(request.headers.authorization)
       // Not a decorator: the host's own @fastify/jwt decorates the request with `user` and would find it taken.
       request.user = await fastify.tokens.verify(token, check === undefined ? {} : { check })
     } catch (error) {

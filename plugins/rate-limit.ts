@@ -1,8 +1,8 @@
 import fastifyRateLimit, { type FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { RedisAuthError } from '../src/errors.js'
 import { LogEvent } from '../src/log.js'
+import { limitExceeded } from '../src/rate-limit/limit-exceeded.js'
 import { rateLimitStore } from '../src/rate-limit/rate-limit-store.js'
 import { Commands } from '../src/redis/commands.js'
 import type { Settings } from '../src/settings.js'
@@ -12,10 +12,7 @@ const rateLimit: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { 
   const { redis, limits } = settings
   const commands = new Commands(fastify.redisConnection, redis.timeouts.rateLimit)
   await fastify.register(fastifyRateLimit, {
-    errorResponseBuilder: (_request, { ban, after }) =>
-      ban
-        ? new RedisAuthError('FST_REDIS_AUTH_FORBIDDEN')
-        : new RedisAuthError('FST_REDIS_AUTH_RATE_LIMITED', `Too many requests, retry in ${after}`),
+    errorResponseBuilder: limitExceeded,
     ...limits.global,
     global: limits.global !== undefined,
     // Its types do not tell what it hands to child().

@@ -18,7 +18,8 @@ declare module 'fastify' {
 /** Route config `cache` and `invalidates`: accepted, and answered uncached with a warning until the route cache is built. */
 const responseCache: FastifyPluginAsync = async (fastify) => {
   fastify.addHook('onRoute', ({ method, url, config }) => {
-    if (config?.cache === undefined && config?.invalidates === undefined) return
+    // Fastify adds a HEAD route to each GET route.
+    if (method === 'HEAD' || (config?.cache === undefined && config?.invalidates === undefined)) return
     fastify.log.warn(
       { event: LogEvent.routeNotCached, method, url },
       'config.cache and config.invalidates have no effect in this version: the route runs its handler each time'

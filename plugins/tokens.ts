@@ -21,6 +21,11 @@ declare module 'fastify' {
 const tokens: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { settings }) => {
   const own = settings.tokens
   if (own === undefined) {
+    if (settings.login !== undefined)
+      fastify.log.warn(
+        { event: LogEvent.loginWithoutTokens },
+        'Option "login" has no effect without option "tokens"'
+      )
     fastify.decorate('tokens', notConfigured(fastify))
     return
   }
@@ -55,7 +60,11 @@ async function privateJwts(
         verify: {
           algorithms: ['HS256'],
           checkTyp: 'at+jwt',
-          requiredClaims: ['sub', 'sid', 'iat', 'exp', 'jti'],
+          requiredClaims: [
+            ...['sub', 'sid', 'iat', 'exp', 'jti'],
+            ...(issuer === undefined ? [] : ['iss']),
+            ...(audience === undefined ? [] : ['aud'])
+          ],
           // AccessTokens checks the end itself, by the clock of Redis.
           ignoreExpiration: true,
           ...(issuer !== undefined && { allowedIss: issuer }),
@@ -76,7 +85,9 @@ function notConfigured(fastify: FastifyInstance): TokenManager {
     throw new RedisAuthError('FST_REDIS_AUTH_UNAVAILABLE')
   }
   const methods = Object.getOwnPropertyNames(TokenManager.prototype).filter((name) => name !== 'constructor')
-  return Object.fromEntries(methods.map((name) => [name, refuse])) as unknown as TokenManager
+  const tokens = Object.fromEntries(methods.map((name) => [name, refuse])) as unknown as TokenManager
+  // These two are not async: a promise that nobody expects would end the process.
+  return Object.assign(tokens, { on: () => tokens, identify: () => undefined })
 }
 
 export default fp(tokens, { fastify: '5.x', name: 'fastify-redis-auth/tokens' })

@@ -1,5 +1,5 @@
 import { type Duration, toMilliseconds } from './duration.js'
-import { RedisAuthError } from './errors.js'
+import { invalidOption, isUrl } from './options.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -18,30 +18,38 @@ export interface Defaults {
   secret?: string
 }
 
+const FLAGS = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false]
+])
+
 /** Reads REDIS_URL and the like. Outside production (NODE_ENV) a variable with DEV_ before its name wins; an empty one counts as not set. */
 export function readEnvironment(env: Environment): Defaults {
-  const text = (name: string) =>
-    (env.NODE_ENV !== 'production' && env[`DEV_${name}`]) || env[name] || undefined
+  const spelt = (name: string) => (env.NODE_ENV !== 'production' && env[`DEV_${name}`] ? `DEV_${name}` : name)
+  const text = (name: string) => env[spelt(name)] || undefined
   const read = <T>(name: string, parse: (text: string) => T | undefined, must: string): T | undefined => {
     const value = text(name)
     const parsed = value === undefined ? undefined : parse(value)
     if (value !== undefined && parsed === undefined)
-      throw new RedisAuthError('FST_REDIS_AUTH_INVALID_OPTION', `environment variable ${name} must ${must}`)
+      throw invalidOption(`environment variable ${spelt(name)} must ${must}`)
     return parsed
   }
-  const integer = (value: string) => (/^\d+$/.test(value) ? Number(value) : undefined)
-  const flag = (value: string) => ({ true: true, '1': true, false: false, '0': false })[value.toLowerCase()]
+  const integer = (most: number) => (value: string) =>
+    /^\d+$/.test(value) && Number(value) <= most ? Number(value) : undefined
+  const flag = (value: string) => FLAGS.get(value.toLowerCase())
   const seconds = (value: string) => {
     const duration = (Number.isNaN(Number(value)) ? value : Number(value)) as Duration
     return toMilliseconds(duration) === undefined ? undefined : duration
   }
   const found = {
-    url: text('REDIS_URL'),
+    url: read('REDIS_URL', (value) => (isUrl(value) ? value : undefined), 'be a redis:// or rediss:// URL'),
     host: text('REDIS_HOST'),
-    port: read('REDIS_PORT', integer, 'be a port'),
+    port: read('REDIS_PORT', integer(65_535), 'be a port'),
     username: text('REDIS_USERNAME'),
     password: text('REDIS_PASSWORD'),
-    db: read('REDIS_DB', integer, 'be a database number'),
+    db: read('REDIS_DB', integer(Number.MAX_SAFE_INTEGER), 'be a database number'),
     tls: read('REDIS_TLS', flag, 'be true or false'),
     commandTimeout: read('REDIS_TIMEOUT', seconds, 'be a number of seconds above 0'),
     cacheTtl: read('CACHE_TTL_SECONDS', seconds, 'be a number of seconds above 0'),

@@ -12,6 +12,7 @@ export const silent: Logger = { info() {}, warn() {}, error() {} }
 export const LogEvent = {
   redisReady: 'redis.ready',
   redisDegraded: 'redis.degraded',
+  redisRefuses: 'redis.refuses',
   redisNotStarted: 'redis.not-started',
   cacheFailed: 'cache.failed',
   cacheDamagedEntry: 'cache.damaged-entry',
@@ -20,6 +21,7 @@ export const LogEvent = {
   tokensListenerFailed: 'tokens.listener-failed',
   tokensClaimsFailed: 'tokens.claims-failed',
   loginFailed: 'login.failed',
+  loginWithoutTokens: 'login.without-tokens',
   routeNotCached: 'route.not-cached',
   forwardedForIgnored: 'rate-limit.forwarded-for-ignored'
 } as const

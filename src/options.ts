@@ -141,7 +141,7 @@ const isStrings = (value: unknown) =>
   isString(value) || (Array.isArray(value) && value.length > 0 && value.every(isString))
 const isSecret = (value: unknown) =>
   typeof value === 'string' && Buffer.byteLength(value) >= MINIMUM_SECRET_BYTES
-const isUrl = (value: unknown) =>
+export const isUrl = (value: unknown) =>
   typeof value === 'string' && URL.canParse(value) && ['redis:', 'rediss:'].includes(new URL(value).protocol)
 const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Rule => [
   (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most,

@@ -77,9 +77,18 @@ export function parseCacheOptions(
   env: Environment
 ): CacheSettings & { redis: RedisSettings } {
   const defaults = readEnvironment(env)
-  const settings = parseCache({ redis: {}, ...options }, defaults, undefined)
+  const settings = parseCache({ ...options, redis: options.redis ?? {} }, defaults, undefined)
   return { ...settings, redis: settings.redis! }
 }
+
+/** What each source says itself, or is not asked. */
+const EXCLUDED = {
+  url: ['port'],
+  host: [],
+  cluster: ['port', 'db'],
+  createClient: ['port', 'username', 'password', 'db', 'tls'],
+  client: ['port', 'username', 'password', 'db', 'tls']
+} as const
 
 const SOURCES = ['url', 'host', 'cluster', 'createClient', 'client'] as const
 
@@ -91,20 +100,22 @@ function parseRedis(
 ): RedisSettings {
   checkOptions(path, options, redisRules)
   const given = SOURCES.filter((source) => options[source] !== undefined)
+  const [where] = given
+  for (const option of where === undefined ? [] : EXCLUDED[where])
+    if (options[option] !== undefined)
+      throw invalidOption(`option "${path}.${option}" has no effect beside "${path}.${where}"`)
   if (given.length > 1)
     throw invalidOption(
       `options ${given.map((source) => `"${path}.${source}"`).join(' and ')} exclude each other`
     )
-  const {
-    connectTimeout,
-    closeTimeout,
-    commandTimeout = defaults.commandTimeout,
-    createClient,
-    client
-  } = options
+  const { connectTimeout, closeTimeout, commandTimeout, createClient, client } = options
   if (isObject(commandTimeout)) checkOptions(`${path}.commandTimeout`, commandTimeout, timeoutRules)
   const timeout = (area: keyof Timeouts, otherwise: Duration) =>
-    toMilliseconds((isObject(commandTimeout) ? commandTimeout[area] : commandTimeout) ?? otherwise)!
+    toMilliseconds(
+      (isObject(commandTimeout) ? commandTimeout[area] : commandTimeout) ??
+        defaults.commandTimeout ??
+        otherwise
+    )!
   const connectMs = toMilliseconds(connectTimeout ?? '2s')!
   // A place named in code is not mixed with another place named in the environment.
   const inCode = given.length > 0 || options.port !== undefined
@@ -178,6 +189,14 @@ function parseTokens(options: TokenOptions, defaults: Defaults, keyPrefix: strin
   }
 }
 
+/** Options without those that are not given. */
+const given = (options: object = {}): object =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+
+/** What @fastify/rate-limit understands; the rest it takes for a minute. */
+const TIME_WINDOW =
+  /^\d*\.?\d+ *(?:ms|msecs?|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?|y|yrs?|years?)?$/i
+
 const limitNumber = (value: unknown, least: number) =>
   typeof value === 'function' || (Number.isSafeInteger(value) && (value as number) >= least)
 
@@ -193,18 +212,18 @@ function parseLimits(options: false | RateLimits): Settings['limits'] {
     if (
       timeWindow !== undefined &&
       !limitNumber(timeWindow, 1) &&
-      !(typeof timeWindow === 'string' && /^\s*\d/.test(timeWindow))
+      !(typeof timeWindow === 'string' && TIME_WINDOW.test(timeWindow))
     )
       throw invalidOption(
         `option "rateLimit.${name}.timeWindow" must be ms, a string such as '1 minute', or a function`
       )
   }
   const limit = (name: 'login' | 'refresh' | 'routes', max: number): Limit | undefined =>
-    options[name] === false ? undefined : { max, timeWindow: 60_000, ...options[name] }
+    options[name] === false ? undefined : { max, timeWindow: 60_000, ...given(options[name]) }
   return {
     login: limit('login', 10),
     refresh: limit('refresh', 120),
     routes: limit('routes', 100),
-    global: options.global
+    global: options.global && given(options.global)
   }
 }

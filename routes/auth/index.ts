@@ -1,5 +1,4 @@
-import type { FastifyError, FastifyPluginAsync } from 'fastify'
-import { RedisAuthError } from '../../src/errors.js'
+import type { FastifyPluginAsync } from 'fastify'
 import type { Settings } from '../../src/settings.js'
 import { login } from './login.js'
 import { logout } from './logout.js'
@@ -9,13 +8,12 @@ import { sessions } from './sessions.js'
 
 /** The auth endpoints. */
 export const authRoutes: FastifyPluginAsync<{ settings: Settings }> = async (scope, { settings }) => {
-  scope.addHook('onRequest', async (_request, reply) => {
+  // On the way out, so that it holds for errors too, whatever error handler the host sets and whenever.
+  scope.addHook('onSend', async (_request, reply) => {
     reply.header('cache-control', 'no-store')
-  })
-  // The headers of an error, whatever error handler the host has; it still has the last word.
-  scope.setErrorHandler((error: FastifyError, _request, reply) => {
-    if (error instanceof RedisAuthError) reply.headers(error.headers)
-    throw error
+    const { statusCode } = reply
+    if (statusCode === 401 && !reply.hasHeader('www-authenticate')) reply.header('www-authenticate', 'Bearer')
+    if (statusCode === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1')
   })
   if (settings.login !== undefined) login(scope, settings, settings.login)
   refresh(scope, settings)

@@ -13,14 +13,15 @@ export function login(scope: FastifyInstance, { routes, limits }: Settings, call
     // The callback may throw whatever it likes, a password included: the client is told nothing of it.
     const failed = (error: unknown): never => {
       request.log.error({ event: LogEvent.loginFailed, err: error }, 'The login callback failed')
-      throw new RedisAuthError('FST_REDIS_AUTH_LOGIN_FAILED', undefined, { cause: error })
+      throw new RedisAuthError('FST_REDIS_AUTH_LOGIN_FAILED')
     }
     const identity = await (async () => callback(request.body as never, request))().catch(failed)
     if (identity === null || identity === undefined)
       throw new RedisAuthError('FST_REDIS_AUTH_INVALID_CREDENTIALS')
     const pair = await scope.tokens
       .issue(identity, contextOf(request))
-      .catch((error) => (error instanceof RedisAuthError ? Promise.reject(error) : failed(error)))
+      // An identity that can not be one is the callback's failure; Redis away is not.
+      .catch((error) => (error instanceof TypeError ? failed(error) : Promise.reject(error)))
     return tokenReply(pair)
   })
 }

@@ -28,7 +28,7 @@ export function logoutAll(scope: FastifyInstance, { limits }: Settings): void {
   })
 
   async function whoAsks(request: FastifyRequest, reply: FastifyReply, token: string | undefined) {
-    if (token === undefined) {
+    if (!token) {
       await scope.authenticate(request, reply)
       const { sub, sid } = request.user as AccessClaims
       return { userId: sub, id: sid }

@@ -10,8 +10,9 @@ export function logout(scope: FastifyInstance, { limits }: Settings): void {
   // 'stateless': a session that has ended already is not an error here.
   const config = { ...limited(limits.routes), check: 'stateless' as const }
   scope.post<{ Body: LogoutBody }>('/logout', { schema, config }, async (request, reply) => {
+    // A null is coerced to '', which is no token.
     const token = request.body?.refresh_token
-    if (token !== undefined) await scope.tokens.revoke(token)
+    if (token) await scope.tokens.revoke(token)
     else {
       await scope.authenticate(request, reply)
       const { sub, sid } = request.user as AccessClaims

@@ -7,12 +7,17 @@ export const LoginBody = Type.Object({
 })
 
 export const RefreshBody = Type.Object({
-  refresh_token: Type.String({ description: 'The refresh token that login or the last refresh answered' })
+  refresh_token: Type.String({
+    description: 'The refresh token that login or the last refresh answered'
+  })
 })
 export type RefreshBody = Static<typeof RefreshBody>
 
 /** A refresh token, unless the request carries a Bearer token. */
-export const LogoutBody = Type.Union([Type.Partial(RefreshBody), Type.Null()])
+export const LogoutBody = Type.Union([
+  Type.Object({ refresh_token: Type.Optional(Type.String()) }),
+  Type.Null()
+])
 export type LogoutBody = Static<typeof LogoutBody> | undefined
 
 /** RFC 6749, section 5.1. */
@@ -57,12 +62,15 @@ export const LogoutAllReply = Type.Object({ revoked: Type.Integer() })
 
 export const NoContent = Type.Null({ description: 'No content' })
 
-/** The shape of Fastify's errors. */
-const ErrorReply = Type.Object({
-  statusCode: Type.Integer(),
-  code: Type.Optional(Type.String()),
-  error: Type.String(),
-  message: Type.String()
-})
+/** The shape of Fastify's errors; a host whose error handler answers in another shape is not kept from it. */
+const ErrorReply = Type.Object(
+  {
+    statusCode: Type.Optional(Type.Integer()),
+    code: Type.Optional(Type.String()),
+    error: Type.Optional(Type.String()),
+    message: Type.Optional(Type.String())
+  },
+  { additionalProperties: true }
+)
 
 export const errors = { '4xx': ErrorReply, '5xx': ErrorReply }

@@ -1,4 +1,4 @@
-import { type TTL, toMilliseconds } from '../duration.js'
+import { type Duration, type TTL, toMilliseconds } from '../duration.js'
 
 const MAX_KEY_BYTES = 1024
 
@@ -21,6 +21,14 @@ export function checkName(name: unknown): asserts name is string {
 export function checkOptions(options: object, known: readonly string[]): void {
   for (const option in options)
     if (!known.includes(option)) throw new TypeError(`Unknown cache option ${JSON.stringify(option)}`)
+}
+
+/** The ms of an option that is a duration. */
+export function durationMilliseconds(option: string, duration: Duration): number {
+  const ms = toMilliseconds(duration)
+  if (ms === undefined)
+    throw new TypeError(`Cache option "${option}" must be a duration above 0, such as 10 or '10s'`)
+  return ms
 }
 
 /** The ms of a time to live, 0 for 'forever'. */

@@ -1,11 +1,11 @@
-import type { TTL } from '../duration.js'
+import type { Duration, TTL } from '../duration.js'
 import { isUnavailable } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
 import { cachePrefix, cacheTreePattern, escapeGlob } from '../redis/keys.js'
-import { checkKey, checkName, checkOptions, ttlMilliseconds } from './arguments.js'
+import { checkKey, checkName, checkOptions, durationMilliseconds, ttlMilliseconds } from './arguments.js'
 import { holdsValue, readEntry, writeEntry } from './entry.js'
-import { globToRegExp } from './glob.js'
+import { globMatcher } from './glob.js'
 import { type LoadContext, Loads } from './loads.js'
 import * as scripts from './scripts.js'
 import { type CacheStats, Counters } from './stats.js'
@@ -21,9 +21,9 @@ export interface GetOrSetOptions<T> {
   /** How long the entry lives, or what tells it from the value; `false` for a value that is not to be stored. Default: the manager's. */
   ttl?: TTL | ((value: T) => TTL | false) | undefined
   /** How long a loader that died keeps others waiting; one that lives renews its lease. Default: '10s'. */
-  lease?: TTL | undefined
+  lease?: Duration | undefined
   /** How long to wait for the loader of another process before loading in parallel. Default: '5s'. */
-  wait?: TTL | undefined
+  wait?: Duration | undefined
 }
 
 export interface ScanOptions {
@@ -63,13 +63,19 @@ export class CacheManager {
   readonly #loads: Loads
 
   /** Use `fastify.cache`, `openCache()` or {@link namespace}. */
-  constructor(settings: CacheSettings, path = '', ttl = settings.ttl, counters = new Counters()) {
+  constructor(
+    settings: CacheSettings,
+    path = '',
+    ttl = settings.ttl,
+    counters = new Counters(),
+    loads = new Loads(settings.commands)
+  ) {
     this.#settings = settings
     this.#path = path
     this.#prefix = cachePrefix(settings.keyPrefix, path)
     this.#ttl = ttl
     this.#counters = counters
-    this.#loads = new Loads(settings.commands)
+    this.#loads = loads
   }
 
   /** Seconds that an entry lives when nothing else is said: option `cache.ttl`, or CACHE_TTL_SECONDS, or 1 hour. */
@@ -94,7 +100,7 @@ export class CacheManager {
 
   /** Stores a value. False when it was not stored: Redis is away, the value is undefined, or larger than `maxValueBytes`; with `ifAbsent` also when there is a fresh entry. */
   async set(key: string, value: unknown, ttl?: TTL | SetOptions): Promise<boolean> {
-    const options = typeof ttl === 'object' ? ttl : { ttl }
+    const options = typeof ttl === 'object' && ttl !== null ? ttl : { ttl }
     checkOptions(options, ['ttl', 'ifAbsent'])
     const name = this.#name(key)
     const ms = this.#milliseconds(options.ttl)
@@ -211,12 +217,13 @@ export class CacheManager {
     const name = this.#name(key)
     const ms = this.#milliseconds(ttl)
     try {
-      const sum = await this.#commands.script<number | null>(scripts.increment, name, [
-        String(by),
-        String(ms)
-      ])
-      if (sum !== null) return sum
-      throw new TypeError(`Cache key ${JSON.stringify(key)} does not hold an integer`)
+      const args = [String(by), String(ms)]
+      const text = await this.#commands.script<string | null>(scripts.increment, name, args)
+      const sum = Number(text ?? Number.NaN)
+      if (Number.isSafeInteger(sum)) return sum
+      throw new TypeError(
+        `Cache key ${JSON.stringify(key)} does not hold an integer that is safe to count with`
+      )
     } catch (error) {
       return this.#failed('increment', error)
     }
@@ -262,9 +269,11 @@ export class CacheManager {
     load: (context: LoadContext) => T | Promise<T>,
     ttl?: TTL | GetOrSetOptions<T>
   ): Promise<T> {
-    const options: GetOrSetOptions<T> = typeof ttl === 'object' ? ttl : { ttl }
+    const options: GetOrSetOptions<T> = typeof ttl === 'object' && ttl !== null ? ttl : { ttl }
     checkOptions(options, ['ttl', 'lease', 'wait'])
     const constantTtl = typeof options.ttl === 'function' ? undefined : this.#milliseconds(options.ttl)
+    const leaseMs = durationMilliseconds('lease', options.lease ?? '10s')
+    const waitMs = durationMilliseconds('wait', options.wait ?? '5s')
     const value = await this.get<T>(key)
     if (value !== undefined) return value
     const name = this.#name(key)
@@ -272,8 +281,8 @@ export class CacheManager {
       key,
       name,
       load,
-      leaseMs: ttlMilliseconds(options.lease ?? '10s'),
-      waitMs: ttlMilliseconds(options.wait ?? '5s'),
+      leaseMs,
+      waitMs,
       read: (text) => this.#read(name, text) as T | undefined,
       write: (loaded) => {
         const chosen = typeof options.ttl === 'function' ? options.ttl(loaded) : undefined
@@ -303,7 +312,8 @@ export class CacheManager {
       this.#settings,
       path,
       this.#milliseconds(defaults.ttl),
-      this.#counters.child(path)
+      this.#counters.child(path),
+      this.#loads
     )
   }
 
@@ -341,7 +351,7 @@ export class CacheManager {
       return entry.value
     }
     this.#counters.add('misses')
-    if (entry === 'damaged') this.#remove(name, text ?? '')
+    if (entry === 'damaged') this.#remove(name, text!)
     return undefined
   }
 
@@ -387,21 +397,23 @@ export class CacheManager {
     const { exclude = [], batchSize = BATCH, signal } = options
     if (!Number.isSafeInteger(batchSize) || batchSize < 1)
       throw new TypeError('batchSize must be a positive integer')
-    const spared = exclude instanceof RegExp ? [exclude] : [exclude].flat().map(globToRegExp)
+    // search() and not test(), which a RegExp with the g flag answers by turns.
+    const spared =
+      exclude instanceof RegExp
+        ? [(key: string) => key.search(exclude) !== -1]
+        : [exclude].flat().map(globMatcher)
     const spare = (name: string) => {
       const key = name.slice(this.#prefix.length)
-      return spared.some((pattern) => key.search(pattern) !== -1)
+      return spared.some((matches) => matches(key))
     }
     const unlinking: Promise<number>[] = []
     try {
-      signal?.throwIfAborted()
-      for await (const names of this.#commands.scan(pattern, batchSize)) {
+      for await (const names of this.#commands.scan(pattern, batchSize, signal)) {
         // The next SCAN goes out while this UNLINK is on its way.
         unlinking.push(this.#unlink(spared.length === 0 ? names : names.filter((name) => !spare(name))))
-        signal?.throwIfAborted()
       }
     } catch (error) {
-      if (signal?.aborted) throw error
+      if (signal?.aborted) throw signal.reason
       this.#failed('deletePattern', error)
     }
     return (await Promise.all(unlinking)).reduce((sum, count) => sum + count, 0)

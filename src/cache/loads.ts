@@ -26,6 +26,17 @@ interface Load<T> {
   failed(error: unknown): void
 }
 
+/** Loads without sharing or storing. */
+const loadAlone = async <T>(task: Load<T>): Promise<T> => task.load({ key: task.key })
+
+/** What `promise` comes to, or after `ms` what `otherwise` does. */
+function atMost<T>(ms: number, promise: Promise<T>, otherwise: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => otherwise().then(resolve, reject), ms)
+    promise.finally(() => clearTimeout(timer)).then(resolve, reject)
+  })
+}
+
 const MIN_POLL = 10
 const MAX_POLL = 100
 
@@ -37,8 +48,8 @@ const MAX_POLL = 100
 export class Loads {
   readonly #commands: Commands
   readonly #running = new Map<string, Promise<unknown>>()
-  /** The keys that the current call chain is loading: a load that asks for its own key must not wait for itself. */
-  readonly #within = new AsyncLocalStorage<ReadonlySet<string>>()
+  /** The loads that the current call chain is part of. */
+  readonly #within = new AsyncLocalStorage<ReadonlyMap<string, { running: boolean }>>()
 
   constructor(commands: Commands) {
     this.#commands = commands
@@ -46,12 +57,22 @@ export class Loads {
 
   run<T>(task: Load<T>): Promise<T> {
     const within = this.#within.getStore()
-    if (within?.has(task.name)) return Promise.resolve(task.load({ key: task.key }))
-    const running = this.#running.get(task.name)
-    if (running !== undefined) return running as Promise<T>
-    const result = this.#within.run(new Set(within).add(task.name), () => this.#fill(task))
+    // A load that asks for its own key must not wait for itself. What it left behind, a timer say, may.
+    if (within?.get(task.name)?.running) return loadAlone(task)
+    const running = this.#running.get(task.name) as Promise<T> | undefined
+    if (running === undefined) return this.#start(task, within)
+    // Inside a load, the load that runs may be waiting for this one.
+    return within === undefined ? running : atMost(task.waitMs, running, () => loadAlone(task))
+  }
+
+  #start<T>(task: Load<T>, within: ReadonlyMap<string, { running: boolean }> | undefined): Promise<T> {
+    const self = { running: true }
+    const result = this.#within.run(new Map(within).set(task.name, self), () => this.#fill(task))
     this.#running.set(task.name, result)
-    const done = () => this.#running.delete(task.name)
+    const done = () => {
+      self.running = false
+      this.#running.delete(task.name)
+    }
     result.then(done, done)
     return result
   }
@@ -63,7 +84,7 @@ export class Loads {
       if (found !== undefined) return found.value
     } catch (error) {
       task.failed(error)
-      return task.load({ key: task.key })
+      return loadAlone(task)
     }
     return this.#loadAndCommit(task, mark)
   }
@@ -73,7 +94,8 @@ export class Loads {
     const { name, leaseMs, waitMs } = task
     const deadline = performance.now() + waitMs
     let awaited: string | undefined
-    for (let poll = MIN_POLL; ; poll = Math.min(poll * 1.5, MAX_POLL)) {
+    let poll = MIN_POLL
+    do {
       const text = await this.#commands.script<string>(scripts.lease, name, [mark, String(leaseMs)])
       if (text === mark) return undefined
       if (!text.startsWith(LEASE)) {
@@ -83,9 +105,10 @@ export class Loads {
       // The one that was waited for has failed, or died, and somebody else is at it: do not queue behind each of them.
       if (awaited !== undefined && awaited !== text) return undefined
       awaited = text
-      if (performance.now() + poll > deadline) return undefined
       await sleep(poll * (0.5 + Math.random() / 2))
-    }
+      poll = Math.min(poll * 1.5, MAX_POLL)
+    } while (performance.now() < deadline)
+    return undefined
   }
 
   async #loadAndCommit<T>(task: Load<T>, mark: string): Promise<T> {

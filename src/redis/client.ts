@@ -72,8 +72,14 @@ export function makeClient(options: ClientOptions): RedisClient {
   })
 }
 
-/** Whether the client can send a command now. */
-export const isUsable = (client: RedisClient): boolean => client.isReady ?? client.isOpen
+/**
+ * Whether the client can send a command now. Cluster clients of redis 4 and 5 do not say, and hang the process when
+ * they are asked before they know a master.
+ */
+export function isUsable(client: RedisClient): boolean {
+  const { masters } = capabilities(client)
+  return client.isReady ?? (client.isOpen && masters !== undefined && masters.length > 0)
+}
 
 /** Whether keys of different slots can not share a command. */
 export const isCluster = (client: RedisClient): boolean => capabilities(client).masters !== undefined
@@ -99,9 +105,9 @@ export async function nodes(client: RedisClient): Promise<RedisClient[]> {
 /**
  * Closes a client for good, whatever state it is in. Never by quit(): on a frozen server that hangs, and its late
  * reply throws out of a socket handler. A client that is still dialling is closed once it has connected: closing it
- * earlier leaves a connection that nothing can close any more.
+ * earlier leaves a connection that nothing can close any more. `connecting` is the promise of its connect().
  */
-export function discard(client: RedisClient, dialling: boolean): void {
+export function discard(client: RedisClient, dialling = false, connecting?: Promise<unknown>): void {
   const close = () => {
     try {
       const { destroy, disconnect } = capabilities(client)
@@ -113,6 +119,11 @@ export function discard(client: RedisClient, dialling: boolean): void {
   }
   if (!dialling || isUsable(client)) {
     close()
+    return
+  }
+  // A cluster client tells of the connections of its nodes, not of its own.
+  if (isCluster(client)) {
+    connecting?.then(close, close)
     return
   }
   const closeSoon = () => {

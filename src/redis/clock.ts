@@ -13,6 +13,7 @@ export class RedisClock {
    */
   observe(redisNow: number): void {
     const offset = redisNow - performance.now()
+    if (Number.isNaN(offset)) return
     if (this.#offset === undefined || offset > this.#offset || offset < this.#offset - MAX_DELAY)
       this.#offset = offset
   }

@@ -25,8 +25,8 @@ export class Commands {
     return this.#timeout
   }
 
-  outage(): Outage | undefined {
-    return this.#connection.outage()
+  outages(): Outage[] {
+    return this.#connection.outages()
   }
 
   send<T>(key: string, args: readonly string[]): Promise<T> {
@@ -52,16 +52,18 @@ export class Commands {
   }
 
   /** The keys that match `pattern`, in batches of about `count`, from every node. SCAN may name a key twice while Redis resizes its table. */
-  async *scan(pattern: string, count: number): AsyncGenerator<string[]> {
+  async *scan(pattern: string, count: number, signal?: AbortSignal): AsyncGenerator<string[]> {
     for (const node of await this.#connection.nodes(this.#timeout)) {
       let cursor = '0'
       do {
         const args = ['SCAN', cursor, 'MATCH', pattern, 'COUNT', String(count)]
-        const reply = await this.#connection.bounded(() => node.sendCommand(args), this.#timeout)
+        signal?.throwIfAborted()
+        const reply = await this.#connection.bounded(() => dispatch(node, undefined, args), this.#timeout)
         const [next, keys] = reply as [string, string[]]
         cursor = String(next)
         if (keys.length > 0) yield keys
       } while (cursor !== '0')
     }
+    signal?.throwIfAborted()
   }
 }

@@ -8,9 +8,8 @@ import { type ClientSource, LiveClient } from './live-client.js'
 /** `connecting` until Redis has answered for the first time; `degraded` while it is away; `closed` for good. */
 export type ConnectionState = 'connecting' | 'ready' | 'degraded' | 'closed'
 
+/** `connectTimeout` is also how long {@link RedisConnection.start} waits. */
 export interface ConnectionOptions extends ClientSource {
-  /** How long {@link RedisConnection.start} waits, in ms. */
-  readonly connectTimeout: number
   /** How long {@link RedisConnection.close} waits for commands on their way, in ms. */
   readonly closeTimeout: number
   /** Whether {@link RedisConnection.start} throws when Redis does not answer. */
@@ -29,6 +28,11 @@ const PROBE_INTERVAL = 200
 const PROBE_TIMEOUT = 1000
 const TIMEOUTS_TO_DEGRADE = 3
 const MAX_IN_FLIGHT = 5000
+/** How long after a blocked event loop a reply may take: what was asked before the block was sent only after it. */
+const LATE = 25
+const REPEAT_WARNING = 60_000
+/** No window of a rotation is lengthened by more. */
+const OUTAGE_MEMORY = 5 * 60_000
 
 /**
  * The one gateway to Redis. Every command is bounded in time, counted, and its failure classified. node-redis bounds
@@ -48,9 +52,12 @@ export class RedisConnection {
   #inFlight = 0
   #timeouts = 0
   #failingSince: number | undefined
-  #outage: Outage | undefined
+  #outages: Outage[] = []
   #prober: NodeJS.Timeout | undefined
   #probing = false
+  #lastError: unknown
+  #closing: Promise<void> | undefined
+  readonly #warned = new Map<Reason, number>()
 
   constructor(options: ConnectionOptions, log: Logger) {
     this.#options = options
@@ -91,6 +98,7 @@ export class RedisConnection {
    * background or, when Redis is `required`, closes and throws what it heard last.
    */
   async start(): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing
     this.#reason = 'connecting'
     const settled = new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.#options.connectTimeout)
@@ -105,7 +113,7 @@ export class RedisConnection {
     await settled
     if (this.#state === 'connecting') this.#degrade(this.#reason === 'connecting' ? 'timeout' : this.#reason)
     if (this.#state !== 'degraded' || !this.#options.required) return
-    const error = new Unavailable(this.#reason, { message: explain(this.#reason) })
+    const error = new Unavailable(this.#reason, { message: explain(this.#reason), cause: this.#lastError })
     await this.close()
     throw error
   }
@@ -128,16 +136,19 @@ export class RedisConnection {
     return this.#run(client, work, timeout)
   }
 
-  /** When Redis was last away, as seen by commands and probes; undefined when it never was. */
-  outage(): Outage | undefined {
-    if (this.#outage === undefined) return undefined
+  /** When Redis was away in the last minutes, as seen by commands and probes, not by idle time. */
+  outages(): Outage[] {
     const now = performance.now()
-    return { began: now - this.#outage.began, ended: now - this.#outage.ended }
+    return this.#outages.map(({ began, ended }) => ({ began: now - began, ended: now - ended }))
   }
 
   /** Takes no more commands, waits for those on their way, at most `closeTimeout`, and closes the client if it is ours. */
-  async close(): Promise<void> {
-    if (this.#state === 'closed') return
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#state = 'closed'
     this.#reason = 'closed'
     clearInterval(this.#prober)
@@ -152,15 +163,21 @@ export class RedisConnection {
   #run<T>(client: RedisClient, work: (client: RedisClient) => Promise<T>, timeout: number): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       let answered = false
-      // The reply may lie in the socket already when the event loop was blocked for longer than the timeout: read it first.
-      const timer = setTimeout(() => setImmediate(() => answered || reject(this.#timedOut(client))), timeout)
+      const sent = performance.now()
+      const giveUp = () => answered || reject(this.#timedOut(client, timeout))
+      const timer = setTimeout(() => {
+        // Late itself, the timer says nothing of Redis: the event loop was blocked, and the reply has yet to be read.
+        if (performance.now() - sent > timeout + LATE) setTimeout(giveUp, LATE)
+        else setImmediate(giveUp)
+      }, timeout)
       const answer = () => {
         answered = true
         clearTimeout(timer)
         this.#inFlight--
       }
       this.#inFlight++
-      work(client).then(
+      const working = async () => work(client)
+      working().then(
         (reply) => {
           answer()
           this.#served()
@@ -178,12 +195,16 @@ export class RedisConnection {
   #served(): void {
     this.#timeouts = 0
     if (this.#failingSince === undefined || this.#state !== 'ready') return
-    this.#outage = { began: this.#failingSince, ended: performance.now() }
+    const outage = { began: this.#failingSince, ended: performance.now() }
+    this.#outages = [
+      ...this.#outages.filter(({ ended }) => ended > outage.ended - OUTAGE_MEMORY),
+      outage
+    ].slice(-8)
     this.#failingSince = undefined
   }
 
-  #timedOut(client: RedisClient): Unavailable {
-    this.#failingSince ??= performance.now()
+  #timedOut(client: RedisClient, timeout: number): Unavailable {
+    this.#failingSince ??= performance.now() - timeout
     if (client === this.#live.current && ++this.#timeouts >= TIMEOUTS_TO_DEGRADE) this.#degrade('timeout')
     return new Unavailable('timeout')
   }
@@ -195,7 +216,13 @@ export class RedisConnection {
       return error
     }
     this.#failingSince ??= performance.now()
-    if (client === this.#live.current && (reason === 'loading' || !isUsable(client))) this.#degrade(reason)
+    this.#lastError = error
+    if (client === this.#live.current && this.#state === 'ready') {
+      if (reason === 'loading' || !isUsable(client)) this.#degrade(reason)
+      // Demoted to a replica, as its name may know by now.
+      else if ((error as Error).message.startsWith('READONLY') && this.#live.replace()) this.#degrade(reason)
+      else if (reason === 'server' || reason === 'auth') this.#warn(reason)
+    }
     return new Unavailable(reason, { cause: error })
   }
 
@@ -212,8 +239,9 @@ export class RedisConnection {
 
   #clientFailed(error: unknown): void {
     const reason = reasonOf(error) ?? 'connection-lost'
+    this.#lastError = error
     if (this.#state === 'ready') {
-      if (!isUsable(this.client)) this.#degrade(reason)
+      if (this.#live.current === undefined || !isUsable(this.#live.current)) this.#degrade(reason)
       return
     }
     if (this.#state !== 'closed') this.#reason = reason
@@ -226,12 +254,18 @@ export class RedisConnection {
     this.#state = 'degraded'
     this.#reason = reason
     this.#failingSince ??= performance.now()
-    this.#log.warn(
-      { event: LogEvent.redisDegraded, reason },
-      `${explain(reason)}; trying again in the background`
-    )
+    const details = { event: LogEvent.redisDegraded, reason, err: this.#lastError }
+    this.#log.warn(details, `${explain(reason)}; trying again in the background`)
     this.#watch()
     this.#events.emit('degraded', reason)
+  }
+
+  /** Redis answers, and refuses: it is full, or not ours to write. Said once a minute. */
+  #warn(reason: Reason): void {
+    const now = performance.now()
+    if (now - (this.#warned.get(reason) ?? Number.NEGATIVE_INFINITY) < REPEAT_WARNING) return
+    this.#warned.set(reason, now)
+    this.#log.warn({ event: LogEvent.redisRefuses, reason, err: this.#lastError }, explain(reason))
   }
 
   #watch(): void {
@@ -274,7 +308,6 @@ export class RedisConnection {
     const recovered = this.#state === 'degraded'
     this.#state = 'ready'
     clearInterval(this.#prober)
-    this.#live.settled()
     this.#served()
     if (recovered) this.#log.info({ event: LogEvent.redisReady }, 'Redis is back')
     this.#events.emit('ready')

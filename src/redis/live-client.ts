@@ -1,101 +1,117 @@
 import { discard, isUsable, type RedisClient } from './client.js'
 
-/** Where the client comes from. */
+/** Where the client comes from: either makes fresh ones, or is the app's own. */
 export interface ClientSource {
-  /** Makes a fresh client; a discarded one is never used again. Absent when the app shares a client of its own. */
+  /** Makes a fresh client; a discarded one is never used again. */
   readonly factory?: (() => RedisClient | Promise<RedisClient>) | undefined
   /** The app's own client: used as it is, never replaced. */
   readonly client?: RedisClient | undefined
   /** Whether the app's own client is closed with the connection. */
   readonly ownsClient: boolean
+  /** How long connecting may take, in ms. */
+  readonly connectTimeout: number
 }
 
 interface Observer {
   /** The client claims that it can send. */
   usable(): void
-  /** The client has lost its connection, or could not make one; it tries again by itself. */
+  /** The client has lost its connection, or could not make one. It, or we, try again. */
   failed(error: unknown): void
 }
 
-/** A client that shows no sign of life for so long while it connects is stuck in a handshake, which node-redis does not bound. */
-const HANDSHAKE_TIMEOUT = 3000
+const RETRY_INTERVAL = 250
+/** Silence for longer than connecting may take, and this, is a handshake that got stuck, which node-redis does not bound. */
+const HANDSHAKE_TIMEOUT = 2000
 const MAX_REPLACE_DELAY = 30_000
+const CALM = 60_000
 
-/** The one client in use. Replacing it never leaves a second one alive, and is limited, so that a slow server is not drowned in connections. */
+/** The one client in use. Replacing it leaves no second one alive, and is limited, so that a slow server is not drowned in connections. */
 export class LiveClient {
   current: RedisClient | undefined
   readonly #source: ClientSource
   readonly #observer: Observer
+  /** Counts what was opened and dropped, so that what comes late is told from what is wanted. */
+  #generation = 0
   #detach = () => {}
+  #connecting: Promise<unknown> | undefined
   #dialling = false
-  #lastSign = 0
+  #lastSign = Number.POSITIVE_INFINITY
   #replaced = 0
-  #replaceableAt = 0
-  #closed = false
+  #replaceableAt = Number.NEGATIVE_INFINITY
+  #retry: NodeJS.Timeout | undefined
 
   constructor(source: ClientSource, observer: Observer) {
     this.#source = source
     this.#observer = observer
   }
 
+  /** Makes a client and connects it; tries again until it is dropped. */
   async open(): Promise<void> {
     const { factory, client: shared } = this.#source
-    this.#lastSign = performance.now()
+    const generation = ++this.#generation
     try {
-      const client = shared ?? (await factory?.())
-      if (client === undefined) return
-      if (this.#closed) return discard(client, false)
+      // While the app makes its client, its silence is no sign.
+      this.#lastSign = Number.POSITIVE_INFINITY
+      const client = shared ?? (await factory!())
+      if (generation !== this.#generation) {
+        if (shared === undefined) discard(client)
+        return
+      }
       this.current = client
+      this.#lastSign = performance.now()
       this.#listen(client)
-      if (isUsable(client)) return this.#observer.usable()
-      if (client.isOpen) return
-      this.#dialling = true
-      await client.connect()
-      // The 'ready' of a cluster client of redis 4 comes before its connect() is through; a single client says it by itself.
-      if (client === this.current && isUsable(client)) this.#observer.usable()
+      if (!client.isOpen) {
+        this.#dialling = true
+        this.#connecting = client.connect()
+        await this.#connecting
+      }
+      // A cluster client does not say 'ready'.
+      if (generation === this.#generation && isUsable(client)) this.#observer.usable()
     } catch (error) {
-      this.#fail(error)
+      if (generation !== this.#generation) return
+      this.#drop()
+      this.#retry = setTimeout(() => void this.open(), RETRY_INTERVAL)
+      this.#observer.failed(error)
     }
   }
 
   /** Whether nothing was heard of the client for longer than connecting should take. */
   get stuck(): boolean {
-    return performance.now() - this.#lastSign > HANDSHAKE_TIMEOUT
+    return performance.now() - this.#lastSign > this.#source.connectTimeout + HANDSHAKE_TIMEOUT
   }
 
-  /** Puts a fresh client in the place of one that stalls; at most one in 1, 2, 4 … 30 seconds until {@link settled}. */
-  replace(): void {
+  /** Puts a fresh client in the place of one that stalls: at most one in 1, 2, 4 … 30 seconds, until a minute was calm. */
+  replace(): boolean {
     const now = performance.now()
-    if (this.#source.factory === undefined || this.#closed || now < this.#replaceableAt) return
+    if (this.#source.factory === undefined || this.current === undefined || now < this.#replaceableAt)
+      return false
+    if (now > this.#replaceableAt + CALM) this.#replaced = 0
     this.#replaceableAt = now + Math.min(1000 * 2 ** this.#replaced++, MAX_REPLACE_DELAY)
     this.#drop()
     void this.open()
-  }
-
-  /** The client has proved to work. */
-  settled(): void {
-    this.#replaced = 0
+    return true
   }
 
   close(): void {
-    this.#closed = true
+    const { client: shared, ownsClient } = this.#source
+    if (shared !== undefined && ownsClient) this.#discard(shared)
     this.#drop()
   }
 
   #drop(): void {
     const client = this.current
+    this.#generation++
     this.current = undefined
+    clearTimeout(this.#retry)
     this.#detach()
-    if (client === undefined) return
-    if (this.#source.client !== undefined && !this.#source.ownsClient) return
-    // A discarded client of redis 4 may still emit 'error', which nobody listening would make fatal.
-    client.on('error', () => {})
-    discard(client, this.#dialling)
+    this.#detach = () => {}
+    if (client !== undefined && client !== this.#source.client) this.#discard(client)
   }
 
-  #fail(error: unknown): void {
-    this.#lastSign = performance.now()
-    this.#observer.failed(error)
+  #discard(client: RedisClient): void {
+    // A discarded client of redis 4 may still emit 'error', which nobody listening would make fatal.
+    client.on('error', () => {})
+    discard(client, this.#dialling, this.#connecting)
   }
 
   #listen(client: RedisClient): void {
@@ -109,7 +125,8 @@ export class LiveClient {
       ready: () => this.#observer.usable(),
       error: (error: unknown) => {
         this.#dialling = false
-        this.#fail(error)
+        this.#lastSign = performance.now()
+        this.#observer.failed(error)
       }
     }
     const entries = Object.entries(listeners)

@@ -26,6 +26,6 @@ export function deviceName(userAgent: string | undefined): string | null {
   const [browser] = BROWSERS.find(([, pattern]) => pattern.test(agent)) ?? []
   const [system] = SYSTEMS.find(([, pattern]) => pattern.test(agent)) ?? []
   if (browser !== undefined && system !== undefined) return `${browser} on ${system}`
-  const [product] = /^[\w.+-]+/.exec(agent) ?? []
+  const [product] = /^(?!Mozilla\b)[\w.+-]+/.exec(agent) ?? []
   return browser ?? product?.slice(0, MAX_LENGTH) ?? system ?? null
 }

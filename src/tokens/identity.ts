@@ -28,8 +28,9 @@ export function checkLabel(label: unknown): string | undefined {
 /** The app's claims: an object of at most 2 KB as JSON; nothing said is no claims. Throws a TypeError for anything else. */
 export function checkClaims(claims: unknown): Record<string, unknown> {
   if (claims === undefined || claims === null) return {}
-  const json = typeof claims === 'object' && !Array.isArray(claims) ? JSON.stringify(claims) : undefined
-  if (json === undefined || Buffer.byteLength(json) > MAX_CLAIMS_BYTES)
+  const json = JSON.stringify(claims)
+  // What JSON makes of it counts: a Date is a string there.
+  if (json === undefined || !json.startsWith('{') || Buffer.byteLength(json) > MAX_CLAIMS_BYTES)
     throw new TypeError('"claims" must be an object of at most 2 KB as JSON')
   return JSON.parse(json)
 }

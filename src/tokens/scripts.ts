@@ -64,17 +64,20 @@ keep_until(KEYS[1], math.min(now + refresh_ttl, ends))
 return reply`)
 
 /**
- * Answers a presented token. ARGV: session id, generation, refreshTtl, grace, ms ago that the last outage began and
- * ended (0 0: none), how long a command may have been on its way when it began, and '1' to change nothing.
+ * Answers a presented token. ARGV: session id, generation, refreshTtl, grace, deadline, '1' to change nothing, how long
+ * a command may have been on its way when an outage began, and of each outage the ms ago that it began and ended.
  *
+ * Past its deadline it does nothing: run by a server that thaws, a retry of long ago would look like a theft.
  * The window of a rotation whose answer an outage may have swallowed begins again when Redis is back, for at most
- * 5 minutes: its clients could not retry in time.
+ * 5 minutes: its clients could not retry in time. A clock that was set back lengthens no window.
  */
 export const rotate = defineScript(`${PRELUDE}
 local presented, refresh_ttl, grace = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local dry = ARGV[6] == '1'
+if now > tonumber(ARGV[5]) then return { 'LATE', text(now) } end
 local s, ended = open(redis.call('HGET', KEYS[1], ARGV[1]), refresh_ttl)
 if not s then
-  if ended then redis.call('HDEL', KEYS[1], ARGV[1]) end
+  if ended and not dry then redis.call('HDEL', KEYS[1], ARGV[1]) end
   return { 'NONE', text(now) }
 end
 
@@ -84,7 +87,7 @@ end
 
 if presented >= s.generation then
   local outcome = presented == s.generation and 'ROTATED' or 'HEALED'
-  if ARGV[8] == '1' then return reply(outcome) end
+  if dry then return reply(outcome) end
   s.generation, s.rotated = presented + 1, now
   s.expires = math.min(now + refresh_ttl, s.ends)
   redis.call('HSET', KEYS[1], ARGV[1], seal(s))
@@ -92,13 +95,16 @@ if presented >= s.generation then
   return reply(outcome)
 end
 
-local window = s.rotated + grace
-local began, ended = now - tonumber(ARGV[5]), now - tonumber(ARGV[6])
-if grace > 0 and began < ended and s.rotated >= began - grace and s.rotated <= began + tonumber(ARGV[7]) then
-  window = math.max(window, math.min(ended + grace, s.rotated + 300000))
+local rotated = math.min(s.rotated, now)
+local window = rotated + grace
+for i = 8, #ARGV, 2 do
+  local began, ended = now - tonumber(ARGV[i]), now - tonumber(ARGV[i + 1])
+  if rotated >= began - grace and rotated <= began + tonumber(ARGV[7]) then
+    window = math.max(window, math.min(ended + grace, rotated + 300000))
+  end
 end
-if now < window then return reply(presented == s.generation - 1 and 'REPLAY' or 'STALE') end
-if ARGV[8] ~= '1' then redis.call('HDEL', KEYS[1], ARGV[1]) end
+if grace > 0 and now < window then return reply(presented == s.generation - 1 and 'REPLAY' or 'STALE') end
+if not dry then redis.call('HDEL', KEYS[1], ARGV[1]) end
 return reply('REUSED')`)
 
 /** Ends one session. ARGV: session id, refreshTtl. 1 when it was live. */

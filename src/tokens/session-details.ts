@@ -34,9 +34,9 @@ export function packDetails({ ip, device, label, claims }: SessionDetails): stri
 }
 
 export function unpackDetails(text: string): SessionDetails {
-  const [ip, device, label, claims] = text.split('\n')
+  const [ip, device, label, claims] = text.split('\n') as [string, ...string[]]
   return {
-    ip: unpackIp(ip ?? '') || null,
+    ip: unpackIp(ip) || null,
     device: device || null,
     label: label || null,
     claims: claims ? JSON.parse(claims) : {}
@@ -46,7 +46,7 @@ export function unpackDetails(text: string): SessionDetails {
 /** An IPv6 address takes up to 39 characters as text, 22 as base64url; IPv4 stays as it is, also when it comes mapped into IPv6. */
 function packIp(ip: string): string {
   const mapped = /^::ffff:([\d.]+)$/i.exec(ip)?.[1]
-  if (mapped !== undefined) return mapped
+  if (mapped !== undefined && isIPv4(mapped)) return mapped
   return isIPv6(ip) && !ip.includes('%') ? ipv6Bytes(ip).toString('base64url') : isIPv4(ip) ? ip : ''
 }
 

@@ -1,3 +1,4 @@
+import { isUnavailable } from '../errors.js'
 import type { Commands } from '../redis/commands.js'
 import { Unavailable } from '../redis/failure.js'
 import { userTokensKey } from '../redis/keys.js'
@@ -35,6 +36,11 @@ interface Answer {
   readonly session: SessionRecord | undefined
 }
 
+/** Whatever Redis objects to, it is for the log, and no answer to a credential. */
+const refuse = (error: unknown): never => {
+  throw isUnavailable(error) ? error : new Unavailable('server', { cause: error })
+}
+
 /** The sessions of all users in Redis: each operation one script, one round trip. */
 export class SessionStore {
   readonly #settings: StoreSettings
@@ -48,20 +54,16 @@ export class SessionStore {
     userId: string,
     sessionId: string,
     details: SessionDetails
-  ): Promise<{ now: number; expires: number; ends: number; evicted: string[] }> {
-    const { commands, refreshTtl, sessionTtl, maxSessions } = this.#settings
-    const attempt = () => {
-      const deadline = commands.clock.now() + commands.timeout
-      const args = [sessionId, refreshTtl, sessionTtl, maxSessions, Math.ceil(deadline), packDetails(details)]
-      return this.#run<[string, string, string, ...string[]]>(scripts.issue, userId, args)
-    }
-    let reply = await attempt()
-    // The clock of Redis was set, or another server took over: nothing was done, and the reply has put our clock right.
-    if (reply[0] === 'LATE') reply = await attempt()
-    if (reply[0] === 'LATE') throw new Unavailable('timeout')
+  ): Promise<{ now: number; expires: number; evicted: string[] }> {
+    const { refreshTtl, sessionTtl, maxSessions } = this.#settings
+    const reply = await this.#timely<['ISSUED', string, string, ...string[]]>(
+      scripts.issue,
+      userId,
+      (deadline) => [sessionId, refreshTtl, sessionTtl, maxSessions, deadline, packDetails(details)]
+    )
     const [, now, ends, ...evicted] = reply
     const issued = Number(now)
-    return { now: issued, expires: Math.min(issued + refreshTtl, Number(ends)), ends: Number(ends), evicted }
+    return { now: issued, expires: Math.min(issued + refreshTtl, Number(ends)), evicted }
   }
 
   /** Rotates a session by the token of a generation, or says why not. */
@@ -95,7 +97,7 @@ export class SessionStore {
   /** Whether a session exists. One that has expired may still: an access token never outlives its session, so its own end tells. */
   async exists(userId: string, sessionId: string): Promise<boolean> {
     const key = userTokensKey(this.#settings.keyPrefix, userId)
-    return (await this.#settings.commands.send(key, ['HEXISTS', key, sessionId])) === 1
+    return (await this.#settings.commands.send(key, ['HEXISTS', key, sessionId]).catch(refuse)) === 1
   }
 
   async list(userId: string): Promise<(Omit<SessionRecord, 'generation' | 'ends'> & { id: string })[]> {
@@ -113,21 +115,11 @@ export class SessionStore {
 
   async #present(userId: string, sessionId: string, generation: number, dry: boolean): Promise<Answer> {
     const { commands, refreshTtl, grace } = this.#settings
-    const { began, ended } = commands.outage() ?? { began: 0, ended: 0 }
-    const args = [
-      sessionId,
-      generation,
-      refreshTtl,
-      grace,
-      Math.ceil(began),
-      Math.floor(ended),
-      commands.timeout
-    ]
-    const reply = await this.#run<[Outcome, string, number, string, string, string, string, string]>(
-      scripts.rotate,
-      userId,
-      [...args, dry ? 1 : 0]
-    )
+    type Reply = [Outcome, string, number, string, string, string, string, string]
+    const reply = await this.#timely<Reply>(scripts.rotate, userId, (deadline) => [
+      ...[sessionId, generation, refreshTtl, grace, deadline, dry ? 1 : 0, commands.timeout],
+      ...commands.outages().flatMap(({ began, ended }) => [Math.ceil(began), Math.floor(ended)])
+    ])
     const [outcome, now, current, created, rotated, expires, ends, tail] = reply
     if (outcome === 'NONE') return { outcome, now: Number(now), session: undefined }
     const session = {
@@ -141,9 +133,27 @@ export class SessionStore {
     return { outcome, now: Number(now), session }
   }
 
+  /** Runs a script that does nothing after the time at which we stop waiting for it. */
+  async #timely<T extends [string, ...unknown[]]>(
+    script: Script,
+    userId: string,
+    args: (deadline: number) => (string | number)[]
+  ): Promise<T> {
+    const { clock, timeout } = this.#settings.commands
+    const attempt = () =>
+      this.#run<T | ['LATE', string]>(script, userId, args(Math.ceil(clock.now() + timeout)))
+    let reply = await attempt()
+    // The clock of Redis was set, or another server took over: nothing was done, and the reply has put our clock right.
+    if (reply[0] === 'LATE') reply = await attempt()
+    if (reply[0] === 'LATE') throw new Unavailable('timeout')
+    return reply as T
+  }
+
   async #run<T>(script: Script, userId: string, args: (string | number)[]): Promise<T> {
     const { commands, keyPrefix } = this.#settings
-    const reply = await commands.script<T>(script, userTokensKey(keyPrefix, userId), args.map(String))
+    const reply = await commands
+      .script<T>(script, userTokensKey(keyPrefix, userId), args.map(String))
+      .catch(refuse)
     const now = Number((reply as unknown[])[1])
     if (script !== scripts.list) commands.clock.observe(now)
     return reply

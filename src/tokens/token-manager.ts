@@ -116,11 +116,11 @@ export class TokenManager {
     const secret = newSecret()
     const sessionId = sessionIdOf(secret)
     const details = describeSession(context, label, current === undefined ? fixed : {})
-    const { now, expires, ends, evicted } = await this.#sessions.issue(userId, sessionId, details)
+    const { now, expires, evicted } = await this.#sessions.issue(userId, sessionId, details)
     for (const evictedId of evicted)
       this.#events.emit('revoke', { userId, sessionId: evictedId, reason: 'max-sessions' })
-    this.#events.emit('issue', { userId, sessionId, ...context })
-    return this.#pair({ userId, generation: 0, secret }, sessionId, now, { expires, ends }, current ?? fixed)
+    this.#events.emit('issue', { ...origin(context), userId, sessionId })
+    return this.#pair({ userId, generation: 0, secret }, sessionId, now, expires, current ?? fixed)
   }
 
   /**
@@ -140,7 +140,7 @@ export class TokenManager {
       throw new RedisAuthError('FST_REDIS_AUTH_FORBIDDEN')
     }
     const { outcome, now, session } = await this.#sessions.rotate(userId, sessionId, generation)
-    const event = { userId, sessionId, ...context }
+    const event = { ...origin(context), userId, sessionId }
     if (outcome === 'REUSED') {
       this.#events.emit('reuse', { ...event, generation, current: session!.generation })
       this.#events.emit('revoke', { userId, sessionId, reason: 'reuse' })
@@ -150,7 +150,7 @@ export class TokenManager {
       throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
     this.#events.emit(outcome === 'REPLAY' ? 'replay' : outcome === 'HEALED' ? 'heal' : 'rotate', event)
     const successor = { userId, generation: session.generation, secret }
-    return this.#pair(successor, sessionId, now, session, current ?? session.details.claims)
+    return this.#pair(successor, sessionId, now, session.expires, current ?? session.details.claims)
   }
 
   /** The session that a refresh token could be exchanged in now, with its user; null when there is none. Changes nothing. */
@@ -181,7 +181,9 @@ export class TokenManager {
   }
 
   /** Ends all sessions of a user but one, and answers how many. */
-  revokeOthers(userId: string, sessionId: string): Promise<number> {
+  async revokeOthers(userId: string, sessionId: string): Promise<number> {
+    if (typeof sessionId !== 'string' || sessionId === '')
+      throw new TypeError('revokeOthers needs the session to keep')
     return this.#revokeAll(userId, sessionId)
   }
 
@@ -205,7 +207,7 @@ export class TokenManager {
     { check = this.#settings.check }: { check?: Check } = {}
   ): Promise<AccessClaims> {
     const claims = this.#accessTokens.verify(accessToken)
-    if (check === 'session' && !(await this.#sessions.exists(claims.sub, claims.sid)))
+    if (check !== 'stateless' && !(await this.#sessions.exists(claims.sub, claims.sid)))
       throw new RedisAuthError('FST_REDIS_AUTH_SESSION_REVOKED', undefined, {
         challenge: 'Bearer error="invalid_token"'
       })
@@ -220,11 +222,11 @@ export class TokenManager {
     token: RefreshToken,
     sessionId: string,
     now: number,
-    { expires, ends }: Pick<SessionRecord, 'expires' | 'ends'>,
+    expires: number,
     claims: Readonly<Record<string, unknown>>
   ): TokenPair {
     return {
-      ...this.#accessTokens.issue(token.userId, sessionId, now, Math.min(expires, ends), claims),
+      ...this.#accessTokens.issue(token.userId, sessionId, now, expires, claims),
       refreshToken: sealRefreshToken(this.#keys[0]!, token),
       refreshExpiresIn: Math.floor((expires - now) / 1000),
       sessionId
@@ -264,6 +266,8 @@ export class TokenManager {
     }
   }
 }
+
+const origin = ({ ip, userAgent }: RequestContext): RequestContext => ({ ip, userAgent })
 
 const describe = (
   id: string,

@@ -1,0 +1,27 @@
+import t from 'tap'
+import {
+  cachePrefix,
+  cacheTreePattern,
+  escapeGlob,
+  rateLimitKey,
+  userTokensKey
+} from '../../../src/redis/keys.js'
+
+t.test('every key starts with the key prefix and says what it is', async (t) => {
+  t.equal(userTokensKey('fra:', 'ada'), 'fra:user_tokens:ada')
+  t.equal(rateLimitKey('fra:', 'login', '10.0.0.1'), 'fra:rate_limit:login:10.0.0.1')
+  t.equal(cachePrefix('fra:', ''), 'fra:cache::')
+  t.equal(cachePrefix('fra:', 'a.b'), 'fra:cache:a.b:')
+})
+
+t.test('what is special in a glob is escaped, all else is left', async (t) => {
+  t.equal(escapeGlob('a*b?c[d]e\\f^g-h'), 'a\\*b\\?c\\[d\\]e\\\\f\\^g\\-h')
+  t.equal(escapeGlob('fra:plain.é😀\n{}()$|'), 'fra:plain.é😀\n{}()$|')
+  t.equal(escapeGlob(''), '')
+})
+
+t.test('the pattern of a tree escapes the prefix, and ends at the name', async (t) => {
+  t.equal(cacheTreePattern('fra:', ''), 'fra:cache:*')
+  t.equal(cacheTreePattern('a*:', ''), 'a\\*:cache:*')
+  t.equal(cacheTreePattern('a*:', 'x.y'), 'a\\*:cache:x.y[:.]*')
+})

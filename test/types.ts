@@ -1,0 +1,148 @@
+/** Compiled with the rest, and never run: what an author of an app may write, and what the compiler refuses. */
+import { Type } from '@sinclair/typebox'
+import Fastify from 'fastify'
+import redisAuth, {
+  type AccessClaims,
+  type CacheManager,
+  type ErrorCode,
+  errorCodes,
+  type Limit,
+  type Login,
+  type RedisAuthOptions,
+  type Session,
+  type TokenManager,
+  type TokenPair
+} from '../index.js'
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const holds = <_ extends true>(): void => {}
+
+interface User {
+  id: string
+  claims?: Record<string, unknown>
+}
+declare function findUser(username: string, password: string): Promise<User | null>
+declare function buildReport(): Promise<{ rows: number }>
+declare const listProducts: () => Promise<string[]>
+
+export async function theSnippet() {
+  const app = Fastify()
+
+  await app.register(redisAuth, {
+    redis: { url: process.env.REDIS_URL },
+    tokens: { secret: process.env.TOKEN_SECRET },
+    login: async ({ username, password }) => {
+      holds<Same<typeof username, string>>()
+      holds<Same<typeof password, string>>()
+      return findUser(username, password)
+    }
+  })
+
+  app.get('/me', { onRequest: [app.authenticate] }, async (request) => request.user)
+  app.get('/one', { onRequest: app.authenticate, config: { check: 'stateless' } }, async () => 1)
+  app.get('/report', async () => app.cache.getOrSet('report', buildReport, '10m'))
+  app.get('/products', { config: { cache: '30s' } }, listProducts)
+  app.post('/products', { config: { invalidates: { routes: '/products*' } } }, listProducts)
+  app.post('/lists', { config: { invalidates: ['a', 'b*'] } }, listProducts)
+
+  holds<Same<typeof app.cache, CacheManager>>()
+  holds<Same<typeof app.tokens, TokenManager>>()
+  const report = await app.cache.getOrSet('report', buildReport)
+  holds<Same<typeof report, { rows: number }>>()
+  const pair = await app.tokens.issue({ id: 1, label: undefined }, { ip: undefined })
+  holds<Same<typeof pair, TokenPair>>()
+  const sessions = await app.tokens.sessions('ada')
+  holds<Same<typeof sessions, Session[]>>()
+  const claims = await app.tokens.verify(pair.accessToken)
+  holds<Same<typeof claims, AccessClaims>>()
+  app.tokens.on('reuse', ({ userId, generation }) => `${userId} ${generation}`)
+
+  // @ts-expect-error: no such check
+  app.get('/check', { config: { check: 'sesion' } }, async () => 1)
+  // @ts-expect-error: no such duration
+  app.get('/duration', { config: { cache: '30 seconds' } }, async () => 1)
+  // @ts-expect-error: no such event
+  app.tokens.on('login', () => {})
+  // @ts-expect-error: a user has an id
+  await app.tokens.issue({ claims: {} })
+}
+
+export async function aBodyOfOnesOwn() {
+  const app = Fastify()
+  const body = Type.Object({
+    email: Type.String(),
+    pin: Type.Integer(),
+    device: Type.Optional(Type.String())
+  })
+  await app.register(redisAuth, {
+    tokens: { secret: 'x' },
+    routes: { body, prefix: '/session' },
+    login: ({ email, pin, device }, request) => {
+      holds<Same<typeof email, string>>()
+      holds<Same<typeof pin, number>>()
+      holds<Same<typeof device, string | undefined>>()
+      return pin === 1 ? { id: email, label: request.ip } : null
+    }
+  })
+  await app.register(redisAuth, {
+    routes: { body },
+    // @ts-expect-error: the body has no username
+    login: ({ username }) => ({ id: username })
+  })
+  const apart: RedisAuthOptions<typeof body> = { routes: { body }, login: ({ pin }) => ({ id: pin }) }
+  await app.register(redisAuth, apart)
+}
+
+export async function allThatMayBeGiven() {
+  const app = Fastify({ http2: false })
+  await app.register(redisAuth)
+  await app.register(redisAuth, {})
+  await app.register(redisAuth, { logLevel: 'warn', logSerializers: { req: () => 'a request' } })
+  await app.register(redisAuth, { routes: false, rateLimit: false, cache: false })
+  await app.register(redisAuth, {
+    redis: { commandTimeout: { cache: '50ms', tokens: undefined }, cluster: { rootNodes: [{ url: 'x' }] } },
+    tokens: { secret: ['x', 'y'], grace: 0, audience: ['a'], claims: async () => null },
+    cache: { ttl: 'forever', redis: { host: 'cache', port: 6379, tls: true } },
+    rateLimit: { login: false, refresh: { max: 3 }, global: { max: 100, timeWindow: '1 minute' } }
+  })
+}
+
+/** Under exactOptionalPropertyTypes: undefined is as good as not given. */
+export const nothing: RedisAuthOptions = {
+  redis: undefined,
+  tokens: undefined,
+  login: undefined,
+  routes: undefined,
+  rateLimit: undefined,
+  cache: undefined
+}
+export const nothingWithin: RedisAuthOptions = {
+  redis: { url: undefined, keyPrefix: undefined, commandTimeout: undefined, client: undefined },
+  tokens: { secret: undefined, grace: undefined, claims: undefined, redis: undefined },
+  routes: { prefix: undefined, body: undefined },
+  rateLimit: { login: undefined, refresh: undefined, routes: undefined, global: undefined },
+  cache: { ttl: undefined, maxValueBytes: undefined, redis: undefined }
+}
+
+export const login: Login = ({ username }) => ({ id: username, claims: undefined })
+export const asyncLogin: Login<{ pin: number }> = async ({ pin }) => (pin === 1 ? undefined : null)
+export const limit: Limit = { max: async () => 3, timeWindow: '1 minute', ban: 5 }
+export const codes: readonly ErrorCode[] = errorCodes
+
+export async function whatIsRefused() {
+  const app = Fastify()
+  // @ts-expect-error: unknown option
+  await app.register(redisAuth, { token: {} })
+  // @ts-expect-error: unknown option within
+  await app.register(redisAuth, { tokens: { secret: 'x', ttl: '1h' } })
+  // @ts-expect-error: no duration
+  await app.register(redisAuth, { tokens: { secret: 'x', accessTtl: '10 minutes' } })
+  // @ts-expect-error: true says nothing
+  await app.register(redisAuth, { routes: true })
+  // @ts-expect-error: a login answers a user or nobody
+  await app.register(redisAuth, { login: () => true })
+  // @ts-expect-error: a user has an id
+  await app.register(redisAuth, { login: async () => ({ name: 'ada' }) })
+  // @ts-expect-error: a schema, not an example
+  await app.register(redisAuth, { routes: { body: { pin: 1 } } })
+}
