@@ -132,10 +132,9 @@ export class Loads {
       }
       return value
     } catch (error) {
+      clearInterval(renewing)
       void release()
       throw error
-    } finally {
-      clearInterval(renewing)
     }
   }
 }
