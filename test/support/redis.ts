@@ -36,11 +36,22 @@ export async function redis(t: Test): Promise<TestRedis> {
   return { url: `redis://${address!.host}:${address!.port}`, keyPrefix }
 }
 
+/** Whether tests run on the embedded engine, whose SCAN promises less than that of Redis; then the test is skipped. CI never skips. */
+export function embedded(t: Test): boolean {
+  if (binary !== undefined || process.env.REDIS_URL !== undefined) return false
+  skip(t)
+  return true
+}
+
+function skip(t: Test): void {
+  if (process.env.CI) throw new Error('redis-server is not installed, and CI skips no test')
+  t.pass('not run', { skip: 'needs redis-server or valkey-server on the PATH' })
+}
+
 /** A private server that a test may kill and freeze; undefined, after skipping the test, where none is installed. CI never skips. */
 export async function server(t: Test, ...args: string[]): Promise<RedisServer | undefined> {
   if (binary !== undefined) return RedisServer.start(t, ...args)
-  if (process.env.CI) throw new Error('redis-server is not installed, and CI skips no test')
-  t.pass('not run', { skip: 'needs redis-server or valkey-server on the PATH' })
+  skip(t)
   return undefined
 }
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { CacheManager, GetOrSetOptions } from '../../../src/cache/cache-manager.js'
 import { caches, gate } from '../../support/caches.js'
-import { until } from '../../support/redis.js'
+import { embedded, until } from '../../support/redis.js'
 
 const { open, client } = await caches(t)
 
@@ -75,6 +75,7 @@ t.test('reading, or giving more time, does not stop a load', async (t) => {
 })
 
 t.test('a scan deletes loads that commit while it runs', async (t) => {
+  if (embedded(t)) return
   const { cache } = await open(t)
   await cache.setMany(Array.from({ length: 2000 }, (_, n) => [`filler-${n}`, n] as const))
   const value = gate<number>()
