@@ -12,9 +12,17 @@ export type TTL = Duration | 'forever'
 export function toMilliseconds(duration: unknown): number | undefined {
   let ms = Number.NaN
   if (typeof duration === 'number') ms = duration * 1000
-  if (typeof duration === 'string') {
-    const [, amount, unit] = PATTERN.exec(duration) ?? []
-    if (unit !== undefined) ms = Number(amount) * UNITS[unit as keyof typeof UNITS]
-  }
+  if (typeof duration === 'string') ms = parsed.get(duration) ?? parse(duration)
   return ms > 0 && ms <= MAX ? Math.max(1, Math.round(ms)) : undefined
+}
+
+/** The durations that an app writes down are few, and asked for at every call. */
+const parsed = new Map<string, number>()
+
+function parse(duration: string): number {
+  const [, amount, unit] = PATTERN.exec(duration) ?? []
+  if (unit === undefined) return Number.NaN
+  const ms = Number(amount) * UNITS[unit as keyof typeof UNITS]
+  if (parsed.size < 100) parsed.set(duration, ms)
+  return ms
 }

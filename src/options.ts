@@ -5,7 +5,8 @@ import type { RedisClusterOptions } from 'redis'
 import { type Duration, type TTL, toMilliseconds } from './duration.js'
 import { RedisAuthError } from './errors.js'
 import type { RedisClient } from './redis/client.js'
-import type { Check, ClaimsSource, Identity } from './tokens/token-manager.js'
+import type { Identity } from './tokens/identity.js'
+import type { Check, ClaimsSource } from './tokens/token-manager.js'
 
 /**
  * Where Redis is, one of: `url`; `host` and `port`; `cluster`; `createClient`; `client`. What is not given is read from

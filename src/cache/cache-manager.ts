@@ -49,6 +49,8 @@ export interface CacheSettings {
 }
 
 const BATCH = 1000
+const LEASE = 10_000
+const WAIT = 5_000
 
 /**
  * A cache on Redis whose failures are misses: reads answer `undefined` and writes `false` while Redis is away, and no
@@ -272,8 +274,8 @@ export class CacheManager {
     const options: GetOrSetOptions<T> = typeof ttl === 'object' && ttl !== null ? ttl : { ttl }
     checkOptions(options, ['ttl', 'lease', 'wait'])
     const constantTtl = typeof options.ttl === 'function' ? undefined : this.#milliseconds(options.ttl)
-    const leaseMs = durationMilliseconds('lease', options.lease ?? '10s')
-    const waitMs = durationMilliseconds('wait', options.wait ?? '5s')
+    const leaseMs = options.lease === undefined ? LEASE : durationMilliseconds('lease', options.lease)
+    const waitMs = options.wait === undefined ? WAIT : durationMilliseconds('wait', options.wait)
     const value = await this.get<T>(key)
     if (value !== undefined) return value
     const name = this.#name(key)

@@ -1,6 +1,7 @@
 import { dispatch, isCluster, type RedisClient } from './client.js'
 import type { RedisClock } from './clock.js'
-import type { Outage, RedisConnection } from './connection.js'
+import type { RedisConnection } from './connection.js'
+import type { Outage } from './outages.js'
 import { runScript, type Script } from './script.js'
 
 const MAX_KEYS = 1000

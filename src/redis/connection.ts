@@ -4,6 +4,7 @@ import { dispatch, isUsable, nodes, type RedisClient } from './client.js'
 import { RedisClock } from './clock.js'
 import { explain, type Reason, reasonOf, Unavailable } from './failure.js'
 import { type ClientSource, LiveClient } from './live-client.js'
+import { type Outage, Outages } from './outages.js'
 
 /** `connecting` until Redis has answered for the first time; `degraded` while it is away; `closed` for good. */
 export type ConnectionState = 'connecting' | 'ready' | 'degraded' | 'closed'
@@ -16,13 +17,16 @@ export interface ConnectionOptions extends ClientSource {
   readonly required: boolean
 }
 
-/** A time during which Redis did not serve: how many milliseconds ago it began and ended. */
-export interface Outage {
-  readonly began: number
-  readonly ended: number
-}
-
 type Events = { ready: []; degraded: [reason: Reason]; closed: [] }
+
+/** A throw of the work itself is a rejection too: an `async` wrapper would say so at the price of a promise for each command. */
+function start<T>(work: (client: RedisClient) => Promise<T>, client: RedisClient): Promise<T> {
+  try {
+    return work(client)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
 
 const PROBE_INTERVAL = 200
 const PROBE_TIMEOUT = 1000
@@ -31,8 +35,6 @@ const MAX_IN_FLIGHT = 5000
 /** How long after a blocked event loop a reply may take: what was asked before the block was sent only after it. */
 const LATE = 25
 const REPEAT_WARNING = 60_000
-/** No window of a rotation is lengthened by more. */
-const OUTAGE_MEMORY = 5 * 60_000
 
 /**
  * The one gateway to Redis. Every command is bounded in time, counted, and its failure classified. node-redis bounds
@@ -51,8 +53,7 @@ export class RedisConnection {
   #warnedNotStarted = false
   #inFlight = 0
   #timeouts = 0
-  #failingSince: number | undefined
-  #outages: Outage[] = []
+  readonly #outages = new Outages()
   #prober: NodeJS.Timeout | undefined
   #probing = false
   #lastError: unknown
@@ -136,10 +137,9 @@ export class RedisConnection {
     return this.#run(client, work, timeout)
   }
 
-  /** When Redis was away in the last minutes, as seen by commands and probes, not by idle time. */
+  /** When Redis was away in the last minutes. */
   outages(): Outage[] {
-    const now = performance.now()
-    return this.#outages.map(({ began, ended }) => ({ began: now - began, ended: now - ended }))
+    return this.#outages.list()
   }
 
   /** Takes no more commands, waits for those on their way, at most `closeTimeout`, and closes the client if it is ours. */
@@ -176,8 +176,7 @@ export class RedisConnection {
         this.#inFlight--
       }
       this.#inFlight++
-      const working = async () => work(client)
-      working().then(
+      start(work, client).then(
         (reply) => {
           answer()
           this.#served()
@@ -194,17 +193,11 @@ export class RedisConnection {
   /** Redis has answered, be it too late for the caller: it is alive. */
   #served(): void {
     this.#timeouts = 0
-    if (this.#failingSince === undefined || this.#state !== 'ready') return
-    const outage = { began: this.#failingSince, ended: performance.now() }
-    this.#outages = [
-      ...this.#outages.filter(({ ended }) => ended > outage.ended - OUTAGE_MEMORY),
-      outage
-    ].slice(-8)
-    this.#failingSince = undefined
+    if (this.#state === 'ready') this.#outages.over()
   }
 
   #timedOut(client: RedisClient, timeout: number): Unavailable {
-    this.#failingSince ??= performance.now() - timeout
+    this.#outages.failing(timeout)
     if (client === this.#live.current && ++this.#timeouts >= TIMEOUTS_TO_DEGRADE) this.#degrade('timeout')
     return new Unavailable('timeout')
   }
@@ -215,7 +208,7 @@ export class RedisConnection {
       this.#served()
       return error
     }
-    this.#failingSince ??= performance.now()
+    this.#outages.failing()
     this.#lastError = error
     if (client === this.#live.current && this.#state === 'ready') {
       if (reason === 'loading' || !isUsable(client)) this.#degrade(reason)
@@ -253,7 +246,7 @@ export class RedisConnection {
     if (this.#state === 'degraded' || this.#state === 'closed') return
     this.#state = 'degraded'
     this.#reason = reason
-    this.#failingSince ??= performance.now()
+    this.#outages.failing()
     const details = { event: LogEvent.redisDegraded, reason, err: this.#lastError }
     this.#log.warn(details, `${explain(reason)}; trying again in the background`)
     this.#watch()

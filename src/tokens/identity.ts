@@ -1,3 +1,13 @@
+/** Who logged in: what the login callback returns. */
+export interface Identity {
+  /** The user: a well-formed string of 1 to 128 bytes, or a safe integer, which becomes a string. */
+  id: string | number
+  /** Claims of the app for the access token, at most 2 KB of JSON. Kept with the session, unless option `claims` supplies them. */
+  claims?: Record<string, unknown> | undefined
+  /** A name for the session in the user's own list, at most 64 characters. */
+  label?: string | undefined
+}
+
 const MAX_USER_ID_BYTES = 128
 const MAX_LABEL_LENGTH = 64
 const MAX_CLAIMS_BYTES = 2048

@@ -3,7 +3,7 @@ import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
 import { type AccessClaims, AccessTokens, type Jwt } from './access-token.js'
 import { deriveKey } from './derive-key.js'
-import { checkClaims, checkLabel, checkUserId } from './identity.js'
+import { checkClaims, checkLabel, checkUserId, type Identity } from './identity.js'
 import {
   newSecret,
   openRefreshToken,
@@ -11,19 +11,10 @@ import {
   sealRefreshToken,
   sessionIdOf
 } from './refresh-token.js'
+import { describe, type Session } from './session.js'
 import { describeSession, type RequestContext } from './session-details.js'
-import { type SessionRecord, SessionStore } from './session-store.js'
+import { SessionStore } from './session-store.js'
 import { type TokenEventMap, TokenEvents, type TokenListener } from './token-events.js'
-
-/** Who logged in: what the login callback returns. */
-export interface Identity {
-  /** The user: a well-formed string of 1 to 128 bytes, or a safe integer, which becomes a string. */
-  id: string | number
-  /** Claims of the app for the access token, at most 2 KB of JSON. Kept with the session, unless option `claims` supplies them. */
-  claims?: Record<string, unknown> | undefined
-  /** A name for the session in the user's own list, at most 64 characters. */
-  label?: string | undefined
-}
 
 export interface TokenPair {
   accessToken: string
@@ -33,21 +24,6 @@ export interface TokenPair {
   /** Seconds until the refresh token ends if it is not used: the earlier of the idle and the absolute end. */
   refreshExpiresIn: number
   sessionId: string
-}
-
-/** A session in a user's list. It holds nothing that could be used as a credential. */
-export interface Session {
-  id: string
-  createdAt: Date
-  /** When it was last refreshed, or created. */
-  lastUsedAt: Date
-  /** The earlier of the idle and the absolute end. */
-  expiresAt: Date
-  /** The address that logged in. */
-  ip: string | null
-  /** A short name of the device that logged in, such as "Chrome on macOS". */
-  device: string | null
-  label: string | null
 }
 
 /** How an access token is checked against revocation: one look-up in Redis, or none until it expires. */
@@ -268,16 +244,3 @@ export class TokenManager {
 }
 
 const origin = ({ ip, userAgent }: RequestContext): RequestContext => ({ ip, userAgent })
-
-const describe = (
-  id: string,
-  { created, rotated, expires, details }: Omit<SessionRecord, 'generation' | 'ends'>
-): Session => ({
-  id,
-  createdAt: new Date(created),
-  lastUsedAt: new Date(rotated),
-  expiresAt: new Date(expires),
-  ip: details.ip,
-  device: details.device,
-  label: details.label
-})

@@ -36,3 +36,8 @@ t.test('anything else is no duration', async (t) => {
   ]
   for (const duration of cases) t.equal(toMilliseconds(duration), undefined, String(duration))
 })
+
+t.test('any number of durations may be asked for', async (t) => {
+  for (let n = 1; n <= 150; n++) t.equal(toMilliseconds(`${n}s`), n * 1000)
+  t.equal(toMilliseconds('150s'), 150_000)
+})

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { RedisClient } from '../../../src/redis/client.js'
-import type { Outage } from '../../../src/redis/connection.js'
+import type { Outage } from '../../../src/redis/outages.js'
 import { connection } from '../../support/engine.js'
 import { fakeRedis } from '../../support/fake-redis.js'
 import { memoryLog } from '../../support/log.js'
@@ -217,5 +217,17 @@ t.test('errors of a client that has not lost its connection change nothing', asy
   const client = opened.client as RedisClient & { emit(event: string, error: Error): void }
   client.emit('error', new Error('a hiccup'))
   t.equal(opened.state, 'ready')
+  t.equal(await opened.ping(), 'PONG')
+})
+
+t.test('work that throws is work that failed', async (t) => {
+  const { url } = await redis(t)
+  const opened = connection(t, url)
+  await opened.start()
+  const thrown = new TypeError('a mistake')
+  const work = () => {
+    throw thrown
+  }
+  await t.rejects(opened.bounded(work, 1000), thrown)
   t.equal(await opened.ping(), 'PONG')
 })

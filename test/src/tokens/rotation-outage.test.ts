@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import type { Outage } from '../../../src/redis/connection.js'
+import type { Outage } from '../../../src/redis/outages.js'
 import { server } from '../../support/redis.js'
 import { codeOf, openSessions } from '../../support/sessions.js'
 
