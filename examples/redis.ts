@@ -11,26 +11,27 @@ export async function demoRedis(): Promise<{
   if (REDIS_URL || REDIS_HOST || DEV_REDIS_URL || DEV_REDIS_HOST)
     return { url: undefined, name: 'the Redis that the environment names', close }
   const url = 'redis://127.0.0.1:6379'
-  if (process.env.NODE_ENV === 'production' || (await listens(6379))) return { url, name: url, close }
+  if (process.env.NODE_ENV === 'production' || (await answers(6379))) return { url, name: url, close }
   const { createRedisMock } = await import('js-redis-server')
   const engine = await createRedisMock()
   const [address] = engine.addresses()
   return {
     url: `redis://${address!.host}:${address!.port}`,
-    name: 'an engine in memory (no Redis was found): all data is lost when this process ends',
+    name: 'an engine in memory (no Redis without a password was found): all data is lost when this process ends',
     close: () => engine.close()
   }
 }
 
-const listens = (port: number): Promise<boolean> =>
+/** Whether a Redis that asks for no password answers there. */
+const answers = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', timeout: 500 })
-    const answer = (there: boolean) => {
+    const socket = connect({ port, host: '127.0.0.1', timeout: 500 }, () => socket.write('PING\r\n'))
+    const decide = (text: string) => {
       socket.destroy()
-      resolve(there)
+      resolve(text.startsWith('+PONG'))
     }
     socket
-      .once('connect', () => answer(true))
-      .once('error', () => answer(false))
-      .once('timeout', () => answer(false))
+      .once('data', (chunk) => decide(String(chunk)))
+      .once('error', () => decide(''))
+      .once('timeout', () => decide(''))
   })

@@ -7,8 +7,8 @@ import redisAuth from '../index.js'
 import { demoRedis } from './redis.js'
 import { findUser } from './users.js'
 
-const port = Number(process.env.PORT ?? 3000)
-const host = process.env.HOST ?? '127.0.0.1'
+const port = Number(process.env.PORT || 3000)
+const host = process.env.HOST || '127.0.0.1'
 const redis = await demoRedis()
 
 const app = Fastify({ logger: { level: process.env.LOG_LEVEL ?? 'warn' }, forceCloseConnections: true })
@@ -16,7 +16,7 @@ const app = Fastify({ logger: { level: process.env.LOG_LEVEL ?? 'warn' }, forceC
 await app.register(redisAuth, {
   redis: { url: redis.url },
   // The demo's sessions end with it, unless the environment names a secret.
-  tokens: { secret: process.env.TOKEN_SECRET ?? randomBytes(32).toString('hex') },
+  tokens: { secret: process.env.TOKEN_SECRET || randomBytes(32).toString('hex') },
   login: ({ username, password }) => findUser(username, password)
 })
 
@@ -35,7 +35,8 @@ async function buildReport() {
   }
 }
 
-closeWithGrace({ delay: 1800 }, async () => {
+closeWithGrace({ delay: 1800 }, async ({ err }) => {
+  if (err) console.error(err)
   await app.close()
   await redis.close()
 })
@@ -55,7 +56,7 @@ Try it in another terminal (each line works as it stands):
   curl -s ${url}/me -H "authorization: Bearer $(field "$LOGIN" access_token)"
   FRESH=$(curl -s ${url}/auth/refresh -H 'content-type: application/json' -d "{\\"refresh_token\\":\\"$(field "$LOGIN" refresh_token)\\"}"); echo "$FRESH"
   curl -s ${url}/auth/sessions -H "authorization: Bearer $(field "$FRESH" access_token)"
-  curl -s ${url}/report
+  curl -s ${url}/report -w ' in %{time_total} s\\n'; curl -s ${url}/report -w ' in %{time_total} s\\n'
   curl -si -X POST ${url}/auth/logout -H "authorization: Bearer $(field "$FRESH" access_token)"
   LOGIN=$(curl -s ${url}/auth/login -H 'content-type: application/json' -d '{"username":"ada","password":"analytical engine"}')
   curl -s -X POST ${url}/auth/logout-all -H "authorization: Bearer $(field "$LOGIN" access_token)"

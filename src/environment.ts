@@ -18,6 +18,7 @@ export interface Defaults {
   secret?: string
 }
 
+const PLACE = ['REDIS_URL', 'REDIS_HOST', 'REDIS_PORT']
 const FLAGS = new Map([
   ['true', true],
   ['1', true],
@@ -25,9 +26,13 @@ const FLAGS = new Map([
   ['0', false]
 ])
 
-/** Reads REDIS_URL and the like. Outside production (NODE_ENV) a variable with DEV_ before its name wins; an empty one counts as not set. */
+/** Reads REDIS_URL and the like. Outside production (NODE_ENV) a variable with DEV_ before its name wins, and one that says where Redis is wins over all that say so; an empty one counts as not set. */
 export function readEnvironment(env: Environment): Defaults {
-  const spelt = (name: string) => (env.NODE_ENV !== 'production' && env[`DEV_${name}`] ? `DEV_${name}` : name)
+  const development = env.NODE_ENV !== 'production'
+  // One place is not mixed of two.
+  const elsewhere = development && PLACE.some((name) => env[`DEV_${name}`])
+  const spelt = (name: string) =>
+    development && (env[`DEV_${name}`] || (elsewhere && PLACE.includes(name))) ? `DEV_${name}` : name
   const text = (name: string) => env[spelt(name)] || undefined
   const read = <T>(name: string, parse: (text: string) => T | undefined, must: string): T | undefined => {
     const value = text(name)

@@ -17,6 +17,7 @@ export const LogEvent = {
   cacheFailed: 'cache.failed',
   cacheDamagedEntry: 'cache.damaged-entry',
   cacheLongLived: 'cache.long-lived',
+  cacheOversized: 'cache.oversized',
   tokensNotConfigured: 'tokens.not-configured',
   tokensListenerFailed: 'tokens.listener-failed',
   tokensClaimsFailed: 'tokens.claims-failed',

@@ -88,7 +88,7 @@ export interface RateLimits {
   /** The plugin's other routes. Default: 100 a minute per ip. */
   routes?: false | Limit | undefined
   /** Every route of the app that has no `config.rateLimit`. Default: none. */
-  global?: Limit | undefined
+  global?: false | Limit | undefined
 }
 
 export interface RouteOptions<Body extends TSchema = TSchema> {
@@ -223,7 +223,7 @@ export const limitRules: Rules<RateLimits> = {
   login: objectOrFalse,
   refresh: objectOrFalse,
   routes: objectOrFalse,
-  global: object
+  global: objectOrFalse
 }
 
 export const routeRules: Rules<RouteOptions> = {

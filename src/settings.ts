@@ -77,7 +77,7 @@ export function parseCacheOptions(
   env: Environment
 ): CacheSettings & { redis: RedisSettings } {
   const defaults = readEnvironment(env)
-  const settings = parseCache({ ...options, redis: options.redis ?? {} }, defaults, undefined)
+  const settings = parseCache({ ...options, redis: options.redis ?? {} }, defaults, undefined, '')
   return { ...settings, redis: settings.redis! }
 }
 
@@ -117,16 +117,17 @@ function parseRedis(
         otherwise
     )!
   const connectMs = toMilliseconds(connectTimeout ?? '2s')!
-  // A place named in code is not mixed with another place named in the environment.
+  // A place named in code is not mixed with another in the environment; a URL in code says all that there is to say.
+  const beside: Defaults = options.url === undefined ? defaults : {}
   const inCode = given.length > 0 || options.port !== undefined
   const source = {
     url: options.url ?? (inCode ? undefined : defaults.url),
     host: options.host ?? (inCode || defaults.url !== undefined ? undefined : defaults.host),
     port: options.port ?? (inCode || defaults.url !== undefined ? undefined : defaults.port),
-    username: options.username ?? defaults.username,
-    password: options.password ?? defaults.password,
-    db: options.db ?? defaults.db,
-    tls: options.tls ?? defaults.tls,
+    username: options.username ?? beside.username,
+    password: options.password ?? beside.password,
+    db: options.db ?? beside.db,
+    tls: options.tls ?? beside.tls,
     cluster: options.cluster,
     connectTimeout: connectMs
   }
@@ -146,14 +147,20 @@ function parseRedis(
   }
 }
 
-function parseCache(options: CacheOptions, defaults: Defaults, keyPrefix: string | undefined): CacheSettings {
-  checkOptions('cache', options, cacheRules)
+function parseCache(
+  options: CacheOptions,
+  defaults: Defaults,
+  keyPrefix: string | undefined,
+  path = 'cache'
+): CacheSettings {
+  checkOptions(path, options, cacheRules)
   const ttl = options.ttl ?? defaults.cacheTtl ?? '1h'
   return {
     ttl: ttl === 'forever' ? 0 : toMilliseconds(ttl)!,
     longTtl: toMilliseconds(defaults.cacheTtlLong ?? '1d')!,
     maxValueBytes: options.maxValueBytes ?? 1_048_576,
-    redis: options.redis && parseRedis('cache.redis', options.redis, defaults, keyPrefix)
+    redis:
+      options.redis && parseRedis(path === '' ? 'redis' : `${path}.redis`, options.redis, defaults, keyPrefix)
   }
 }
 
@@ -224,6 +231,6 @@ function parseLimits(options: false | RateLimits): Settings['limits'] {
     login: limit('login', 10),
     refresh: limit('refresh', 120),
     routes: limit('routes', 100),
-    global: options.global && given(options.global)
+    global: options.global ? given(options.global) : undefined
   }
 }

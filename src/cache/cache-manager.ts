@@ -374,6 +374,12 @@ export class CacheManager {
     if (text === undefined || text.length * 3 <= maxValueBytes) return text
     if (Buffer.byteLength(text) <= maxValueBytes) return text
     this.#counters.add('oversized')
+    this.#counters.once('oversized', () =>
+      this.#settings.log.warn(
+        { event: LogEvent.cacheOversized, key, maxValueBytes },
+        'A value is larger than cache.maxValueBytes and is not stored'
+      )
+    )
     return undefined
   }
 

@@ -14,6 +14,9 @@ export interface RedisClient {
   off(event: string, listener: (...args: any[]) => void): unknown
 }
 
+/** A single client of redis 4, with all its commands. */
+export type NodeRedisClient = ReturnType<typeof createClient>
+
 /** What only some kinds and majors have. */
 interface Capabilities {
   readonly masters?: readonly unknown[]

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { LogEvent, type Logger } from '../log.js'
-import { dispatch, isUsable, nodes, type RedisClient } from './client.js'
+import { dispatch, isUsable, type NodeRedisClient, nodes, type RedisClient } from './client.js'
 import { RedisClock } from './clock.js'
 import { explain, type Reason, reasonOf, Unavailable } from './failure.js'
 import { type ClientSource, LiveClient } from './live-client.js'
@@ -73,10 +73,13 @@ export class RedisConnection {
     return this.#state
   }
 
-  /** The node-redis client of the moment, for commands of your own. A stalled client is replaced: ask for it each time. */
-  get client(): RedisClient {
+  /**
+   * The node-redis client of the moment, for commands of your own; typed as a single client of redis 4, whatever was
+   * brought. A stalled client is replaced: ask for it each time. Throws while there is none.
+   */
+  get client(): NodeRedisClient {
     if (this.#live.current === undefined) throw new Unavailable(this.#reason)
-    return this.#live.current
+    return this.#live.current as NodeRedisClient
   }
 
   on<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void): this {

@@ -7,6 +7,7 @@ export type Reason =
   | 'closed'
   | 'timeout'
   | 'refused'
+  | 'unknown-host'
   | 'connection-lost'
   | 'auth'
   | 'loading'
@@ -38,6 +39,7 @@ export function reasonOf(error: unknown): Reason | undefined {
   if (error instanceof Unavailable) return error.reason
   if (TIMEOUT.has(error.constructor.name) || code === 'ETIMEDOUT') return 'timeout'
   if (code === 'ECONNREFUSED') return 'refused'
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'unknown-host'
   if (AUTH.test(message)) return 'auth'
   if (message.startsWith('LOADING')) return 'loading'
   if (SERVER.test(message)) return 'server'
@@ -53,6 +55,7 @@ const explanations: Record<Reason, string> = {
   closed: 'The connection to Redis is closed',
   timeout: 'Redis did not answer in time',
   refused: 'Redis refused the connection',
+  'unknown-host': 'The host of Redis was not found',
   'connection-lost': 'The connection to Redis was lost',
   auth: 'Redis rejected the username or password, or asks for one',
   loading: 'Redis is loading its data',

@@ -111,3 +111,13 @@ t.test('a value that is none is refused, by name and without the value', async (
       }
     }
 })
+
+t.test('a place named for development is not mixed with another', async (t) => {
+  const env = { DEV_REDIS_HOST: 'dev', REDIS_URL: 'redis://plain', REDIS_PORT: '1', REDIS_PASSWORD: 'p' }
+  t.same(readEnvironment(env), { host: 'dev', password: 'p' })
+  t.same(readEnvironment({ ...env, NODE_ENV: 'production' }), {
+    url: 'redis://plain',
+    port: 1,
+    password: 'p'
+  })
+})

@@ -128,10 +128,7 @@ const tables = {
     login: [[false, {}, { max: 1 }], notObjectsOrFalse],
     refresh: [[false, {}], notObjectsOrFalse],
     routes: [[false, {}], notObjectsOrFalse],
-    global: [
-      [{}, { max: 1 }],
-      [...notObjects, false]
-    ]
+    global: [[false, {}, { max: 1 }], notObjectsOrFalse]
   },
   routes: {
     known: routeRules,

@@ -166,3 +166,8 @@ t.test('a timeout for one area leaves the others to the environment', async (t) 
   const { redis } = parseOptions({ redis: { commandTimeout: { cache: '1s' } } }, { REDIS_TIMEOUT: '3' })
   t.same(redis.timeouts, { cache: 1000, tokens: 3000, rateLimit: 3000 })
 })
+
+t.test('openCache names options as they were written', async (t) => {
+  t.throws(() => parseCacheOptions({ foo: 1 } as object, {}), { message: 'unknown option "foo"' })
+  t.throws(() => parseCacheOptions({ redis: { url: 'x' } }, {}), { message: /^option "redis.url" must/ })
+})

@@ -86,7 +86,7 @@ t.test('on a cluster of three masters', async (t) => {
     for (const { url } of nodes)
       await (await observer(t, url)).sendCommand(['ACL', 'SETUSER', 'app', 'on', '>pw', '~*', '&*', '+@all'])
     const { opened } = await open(t, nodes, { username: 'app', password: 'pw', name: 'tests' })
-    const { masters, nodeClient } = opened.client as RedisClient & {
+    const { masters, nodeClient } = opened.client as unknown as RedisClient & {
       masters: object[]
       nodeClient(node: object): Promise<RedisClient>
     }
