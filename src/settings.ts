@@ -90,7 +90,7 @@ const EXCLUDED = {
   client: ['port', 'username', 'password', 'db', 'tls']
 } as const
 
-const SOURCES = ['url', 'host', 'cluster', 'createClient', 'client'] as const
+const SOURCES = Object.keys(EXCLUDED) as (keyof typeof EXCLUDED)[]
 
 function parseRedis(
   path: string,

@@ -35,6 +35,8 @@ const MAX_IN_FLIGHT = 5000
 /** How long after a blocked event loop a reply may take: what was asked before the block was sent only after it. */
 const LATE = 25
 const REPEAT_WARNING = 60_000
+const PERSISTENT_LOSS = 1000
+const LOSS_GAP = 2000
 
 /**
  * The one gateway to Redis. Every command is bounded in time, counted, and its failure classified. node-redis bounds
@@ -51,11 +53,15 @@ export class RedisConnection {
   #state: ConnectionState = 'connecting'
   #reason: Reason = 'not-started'
   #warnedNotStarted = false
+  /** Commands that have no reply yet, and those of them whose callers still wait. */
   #inFlight = 0
+  #awaited = 0
   #timeouts = 0
   readonly #outages = new Outages()
   #prober: NodeJS.Timeout | undefined
   #probing = false
+  #losingSince = 0
+  #lostAt = Number.NEGATIVE_INFINITY
   #lastError: unknown
   #closing: Promise<void> | undefined
   readonly #warned = new Map<Reason, number>()
@@ -145,7 +151,7 @@ export class RedisConnection {
     return this.#outages.list()
   }
 
-  /** Takes no more commands, waits for those on their way, at most `closeTimeout`, and closes the client if it is ours. */
+  /** Takes no more commands, waits for those that somebody waits for, at most `closeTimeout`, and closes the client if it is ours. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -156,7 +162,7 @@ export class RedisConnection {
     this.#reason = 'closed'
     clearInterval(this.#prober)
     const deadline = performance.now() + this.#options.closeTimeout
-    while (this.#inFlight > 0 && performance.now() < deadline)
+    while (this.#awaited > 0 && performance.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 5))
     this.#live.close()
     this.#events.emit('closed')
@@ -165,19 +171,27 @@ export class RedisConnection {
   // By hand instead of Promise.race: half the cost on the hottest path of all.
   #run<T>(client: RedisClient, work: (client: RedisClient) => Promise<T>, timeout: number): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      let answered = false
+      let awaited = true
+      const leave = () => {
+        if (awaited) this.#awaited--
+        awaited = false
+      }
       const sent = performance.now()
-      const giveUp = () => answered || reject(this.#timedOut(client, timeout))
+      const giveUp = () => {
+        if (awaited) reject(this.#timedOut(client, timeout))
+        leave()
+      }
       const timer = setTimeout(() => {
         // Late itself, the timer says nothing of Redis: the event loop was blocked, and the reply has yet to be read.
         if (performance.now() - sent > timeout + LATE) setTimeout(giveUp, LATE)
         else setImmediate(giveUp)
       }, timeout)
       const answer = () => {
-        answered = true
+        leave()
         clearTimeout(timer)
         this.#inFlight--
       }
+      this.#awaited++
       this.#inFlight++
       start(work, client).then(
         (reply) => {
@@ -201,6 +215,7 @@ export class RedisConnection {
 
   #timedOut(client: RedisClient, timeout: number): Unavailable {
     this.#outages.failing(timeout)
+    this.#lastError = undefined
     if (client === this.#live.current && ++this.#timeouts >= TIMEOUTS_TO_DEGRADE) this.#degrade('timeout')
     return new Unavailable('timeout')
   }
@@ -217,9 +232,19 @@ export class RedisConnection {
       if (reason === 'loading' || !isUsable(client)) this.#degrade(reason)
       // Demoted to a replica, as its name may know by now.
       else if ((error as Error).message.startsWith('READONLY') && this.#live.replace()) this.#degrade(reason)
+      // A cluster client of redis 4 or 5 goes on asking a master that is gone for ever: a fresh one learns who took over.
+      else if (reason === 'connection-lost' && this.#persists() && this.#live.replace()) this.#degrade(reason)
       else if (reason === 'server' || reason === 'auth') this.#warn(reason)
     }
     return new Unavailable(reason, { cause: error })
+  }
+
+  /** Whether connections have been lost again and again for more than a second, though others serve. */
+  #persists(): boolean {
+    const now = performance.now()
+    if (now - this.#lostAt > LOSS_GAP) this.#losingSince = now
+    this.#lostAt = now
+    return now - this.#losingSince > PERSISTENT_LOSS
   }
 
   #away(): Unavailable {

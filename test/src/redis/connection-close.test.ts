@@ -131,3 +131,16 @@ t.test('a server that answers for the first time while the connection closes com
   t.equal(opened.state, 'closed')
   await until(() => fake.sockets.size === 0)
 })
+
+t.test('closing does not wait for a command that nobody waits for any more', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  const opened = connection(t, redis.url, { closeTimeout: 10_000 })
+  await opened.start()
+  redis.freeze()
+  t.teardown(() => redis.thaw())
+  await t.rejects(opened.send('k', ['GET', 'k'], 50), { ...CLOSED, reason: 'timeout' })
+  const start = performance.now()
+  await opened.close()
+  t.ok(performance.now() - start < 2000)
+})
