@@ -1,11 +1,10 @@
 import type { Duration, TTL } from '../duration.js'
-import { isUnavailable } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
 import { cachePrefix, cacheTreePattern, escapeGlob } from '../redis/keys.js'
 import { checkKey, checkName, checkOptions, durationMilliseconds, ttlMilliseconds } from './arguments.js'
-import { holdsValue, readEntry, writeEntry } from './entry.js'
-import { globMatcher } from './glob.js'
+import { holdsValue } from './entry.js'
+import { EntryStore, type ScanOptions } from './entry-store.js'
 import { type LoadContext, Loads } from './loads.js'
 import * as scripts from './scripts.js'
 import { type CacheStats, Counters } from './stats.js'
@@ -24,15 +23,6 @@ export interface GetOrSetOptions<T> {
   lease?: Duration | undefined
   /** How long to wait for the loader of another process before loading in parallel. Default: '5s'. */
   wait?: Duration | undefined
-}
-
-export interface ScanOptions {
-  /** Keys to spare: globs, or a regular expression. */
-  exclude?: string | readonly string[] | RegExp | undefined
-  /** How many keys one SCAN looks at. Default: 1000. */
-  batchSize?: number | undefined
-  /** Ends the scan; the promise then rejects with the signal's reason. */
-  signal?: AbortSignal | undefined
 }
 
 export interface CacheSettings {
@@ -62,6 +52,7 @@ export class CacheManager {
   readonly #prefix: string
   readonly #ttl: number
   readonly #counters: Counters
+  readonly #entries: EntryStore
   readonly #loads: Loads
 
   /** Use `fastify.cache`, `openCache()` or {@link namespace}. */
@@ -77,6 +68,7 @@ export class CacheManager {
     this.#prefix = cachePrefix(settings.keyPrefix, path)
     this.#ttl = ttl
     this.#counters = counters
+    this.#entries = new EntryStore(settings, counters)
     this.#loads = loads
   }
 
@@ -94,9 +86,11 @@ export class CacheManager {
   async get<T = unknown>(key: string): Promise<T | undefined> {
     const name = this.#name(key)
     try {
-      return this.#read(name, await this.#commands.send<string | null>(name, ['GET', name])) as T | undefined
+      return this.#entries.read(name, await this.#commands.send<string | null>(name, ['GET', name])) as
+        | T
+        | undefined
     } catch (error) {
-      return this.#failed('get', error)
+      return this.#entries.failed('get', error)
     }
   }
 
@@ -106,17 +100,17 @@ export class CacheManager {
     checkOptions(options, ['ttl', 'ifAbsent'])
     const name = this.#name(key)
     const ms = this.#milliseconds(options.ttl)
-    const text = this.#write(key, value)
+    const text = this.#entries.write(key, value)
     if (text === undefined) return false
     try {
       const stored =
         options.ifAbsent === true
           ? await this.#commands.script<number>(scripts.storeIfAbsent, name, [text, String(ms)])
-          : await this.#store(name, text, ms)
+          : await this.#entries.put(name, text, ms)
       if (stored) this.#counters.add('sets')
       return Boolean(stored)
     } catch (error) {
-      this.#failed('set', error)
+      this.#entries.failed('set', error)
       return false
     }
   }
@@ -132,7 +126,7 @@ export class CacheManager {
     try {
       return holdsValue(await this.#commands.send<string>(name, ['GETRANGE', name, '0', '0']))
     } catch (error) {
-      this.#failed('exists', error)
+      this.#entries.failed('exists', error)
       return false
     }
   }
@@ -144,7 +138,7 @@ export class CacheManager {
     try {
       return (await this.#commands.script(scripts.expire, name, [String(ms)])) === 1
     } catch (error) {
-      this.#failed('expire', error)
+      this.#entries.failed('expire', error)
       return false
     }
   }
@@ -157,7 +151,7 @@ export class CacheManager {
       if (ms === -2) return undefined
       return ms === -1 ? null : ms / 1000
     } catch (error) {
-      return this.#failed('ttl', error)
+      return this.#entries.failed('ttl', error)
     }
   }
 
@@ -170,11 +164,11 @@ export class CacheManager {
     try {
       const texts = await this.#commands.many<string | null>('MGET', names)
       for (const [index, key] of unique.entries()) {
-        const value = this.#read(names[index]!, texts[index] ?? null)
+        const value = this.#entries.read(names[index]!, texts[index] ?? null)
         if (value !== undefined) found.set(key, value as T)
       }
     } catch (error) {
-      this.#failed('getMany', error)
+      this.#entries.failed('getMany', error)
     }
     return found
   }
@@ -188,17 +182,17 @@ export class CacheManager {
     const pairs =
       Symbol.iterator in entries ? [...(entries as Iterable<[string, unknown]>)] : Object.entries(entries)
     const texts = pairs
-      .map(([key, value]) => [this.#name(key), this.#write(key, value)] as const)
+      .map(([key, value]) => [this.#name(key), this.#entries.write(key, value)] as const)
       .filter((pair): pair is [string, string] => pair[1] !== undefined)
     let stored = 0
     for (let at = 0; at < texts.length; at += BATCH) {
       // Sent in one tick, they leave in one pipeline. No MULTI: its atomicity costs twice the time and nobody asked for it.
       const results = await Promise.allSettled(
-        texts.slice(at, at + BATCH).map(([name, text]) => this.#store(name, text, ms))
+        texts.slice(at, at + BATCH).map(([name, text]) => this.#entries.put(name, text, ms))
       )
       for (const result of results) {
         if (result.status === 'fulfilled') stored++
-        else this.#failed('setMany', result.reason)
+        else this.#entries.failed('setMany', result.reason)
       }
     }
     this.#counters.add('sets', stored)
@@ -207,7 +201,7 @@ export class CacheManager {
 
   /** Deletes several entries in one round trip, and answers how many there were. */
   async deleteMany(keys: readonly string[]): Promise<number> {
-    return this.#unlink(keys.map((key) => this.#name(key)))
+    return this.#entries.unlink(keys.map((key) => this.#name(key)))
   }
 
   /**
@@ -227,7 +221,7 @@ export class CacheManager {
         `Cache key ${JSON.stringify(key)} does not hold an integer that is safe to count with`
       )
     } catch (error) {
-      return this.#failed('increment', error)
+      return this.#entries.failed('increment', error)
     }
   }
 
@@ -238,7 +232,7 @@ export class CacheManager {
       for await (const names of this.#commands.scan(escapeGlob(this.#prefix) + glob, BATCH))
         for (const name of names) yield name.slice(this.#prefix.length)
     } catch (error) {
-      this.#failed('keys', error)
+      this.#entries.failed('keys', error)
     }
   }
 
@@ -246,7 +240,7 @@ export class CacheManager {
   async deletePattern(glob: string, options?: ScanOptions): Promise<number> {
     if (typeof glob !== 'string' || glob === '')
       throw new TypeError('A cache pattern must be a non-empty string')
-    return this.#deleteScanned(escapeGlob(this.#prefix) + glob, options)
+    return this.#entries.sweep(escapeGlob(this.#prefix) + glob, this.#prefix, options)
   }
 
   /** Deletes the entries whose keys start with `prefix`, in which no character is special, and answers how many there were. */
@@ -258,7 +252,7 @@ export class CacheManager {
 
   /** Deletes every entry that was there when it was called, those of nested namespaces included, and answers how many there were. */
   async clear(): Promise<number> {
-    return this.#deleteScanned(cacheTreePattern(this.#settings.keyPrefix, this.#path), undefined)
+    return this.#entries.sweep(cacheTreePattern(this.#settings.keyPrefix, this.#path), this.#prefix)
   }
 
   /**
@@ -285,14 +279,14 @@ export class CacheManager {
       load,
       leaseMs,
       waitMs,
-      read: (text) => this.#read(name, text) as T | undefined,
+      read: (text) => this.#entries.read(name, text) as T | undefined,
       write: (loaded) => {
         const chosen = typeof options.ttl === 'function' ? options.ttl(loaded) : undefined
-        const text = chosen === false ? undefined : this.#write(key, loaded)
+        const text = chosen === false ? undefined : this.#entries.write(key, loaded)
         return text === undefined ? undefined : [text, constantTtl ?? this.#milliseconds(chosen as TTL)]
       },
       stored: () => this.#counters.add('sets'),
-      failed: (error) => this.#failed('getOrSet', error)
+      failed: (error) => this.#entries.failed('getOrSet', error)
     })
   }
 
@@ -344,97 +338,5 @@ export class CacheManager {
         )
       )
     return ms
-  }
-
-  #read(name: string, text: string | null): unknown {
-    const entry = readEntry(text)
-    if (typeof entry === 'object') {
-      this.#counters.add('hits')
-      return entry.value
-    }
-    this.#counters.add('misses')
-    if (entry === 'damaged') this.#remove(name, text!)
-    return undefined
-  }
-
-  #remove(name: string, damaged: string): void {
-    this.#counters.add('damaged')
-    this.#settings.log.warn(
-      { event: LogEvent.cacheDamagedEntry, key: name },
-      'Removing a damaged cache entry'
-    )
-    this.#commands
-      .script(scripts.removeIfUnchanged, name, [damaged])
-      .catch((error) => this.#failed('get', error))
-  }
-
-  #write(key: string, value: unknown): string | undefined {
-    const text = writeEntry(key, value)
-    const { maxValueBytes } = this.#settings
-    if (text === undefined || text.length * 3 <= maxValueBytes) return text
-    if (Buffer.byteLength(text) <= maxValueBytes) return text
-    this.#counters.add('oversized')
-    this.#counters.once('oversized', () =>
-      this.#settings.log.warn(
-        { event: LogEvent.cacheOversized, key, maxValueBytes },
-        'A value is larger than cache.maxValueBytes and is not stored'
-      )
-    )
-    return undefined
-  }
-
-  #store(name: string, text: string, ms: number): Promise<string> {
-    return this.#commands.send(name, ms === 0 ? ['SET', name, text] : ['SET', name, text, 'PX', String(ms)])
-  }
-
-  async #unlink(names: readonly string[]): Promise<number> {
-    if (names.length === 0) return 0
-    try {
-      const counts = await this.#commands.many<number>('UNLINK', names)
-      const deleted = counts.reduce((sum, count) => sum + count, 0)
-      this.#counters.add('deletes', deleted)
-      return deleted
-    } catch (error) {
-      this.#failed('delete', error)
-      return 0
-    }
-  }
-
-  async #deleteScanned(pattern: string, options: ScanOptions = {}): Promise<number> {
-    checkOptions(options, ['exclude', 'batchSize', 'signal'])
-    const { exclude = [], batchSize = BATCH, signal } = options
-    if (!Number.isSafeInteger(batchSize) || batchSize < 1)
-      throw new TypeError('batchSize must be a positive integer')
-    // search() and not test(), which a RegExp with the g flag answers by turns.
-    const spared =
-      exclude instanceof RegExp
-        ? [(key: string) => key.search(exclude) !== -1]
-        : [exclude].flat().map(globMatcher)
-    const spare = (name: string) => {
-      const key = name.slice(this.#prefix.length)
-      return spared.some((matches) => matches(key))
-    }
-    const unlinking: Promise<number>[] = []
-    try {
-      for await (const names of this.#commands.scan(pattern, batchSize, signal)) {
-        // The next SCAN goes out while this UNLINK is on its way.
-        unlinking.push(this.#unlink(spared.length === 0 ? names : names.filter((name) => !spare(name))))
-      }
-    } catch (error) {
-      if (signal?.aborted) throw signal.reason
-      this.#failed('deletePattern', error)
-    }
-    return (await Promise.all(unlinking)).reduce((sum, count) => sum + count, 0)
-  }
-
-  /** Redis away is told by the connection, once; anything else here, once for each kind. */
-  #failed(operation: string, error: unknown): undefined {
-    this.#counters.add('errors')
-    if (isUnavailable(error)) return undefined
-    const { message } = error as Error
-    this.#counters.once(`${operation} ${message}`, () =>
-      this.#settings.log.warn({ event: LogEvent.cacheFailed, operation, err: error }, message)
-    )
-    return undefined
   }
 }
