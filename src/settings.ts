@@ -1,5 +1,5 @@
 import type { TSchema } from '@sinclair/typebox'
-import type { CacheSettings as ManagerSettings } from './cache/cache-manager.js'
+import type { CacheManagerSettings } from './cache/cache-manager.js'
 import { type Duration, toMilliseconds } from './duration.js'
 import { type Defaults, type Environment, readEnvironment } from './environment.js'
 import {
@@ -24,7 +24,7 @@ import {
 } from './options.js'
 import { makeClient } from './redis/client.js'
 import type { ConnectionOptions } from './redis/connection.js'
-import type { TokenSettings as TokenManagerSettings } from './tokens/token-manager.js'
+import type { TokenManagerSettings } from './tokens/token-manager.js'
 
 /** Options as the code uses them: checked, complete, times in ms. */
 export interface RedisSettings extends ConnectionOptions {
@@ -32,7 +32,7 @@ export interface RedisSettings extends ConnectionOptions {
   readonly timeouts: Timeouts
 }
 
-export interface CacheSettings extends Pick<ManagerSettings, 'ttl' | 'longTtl' | 'maxValueBytes'> {
+export interface CacheSettings extends Pick<CacheManagerSettings, 'ttl' | 'longTtl' | 'maxValueBytes'> {
   readonly redis: RedisSettings | undefined
 }
 

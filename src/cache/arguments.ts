@@ -18,7 +18,7 @@ export function checkName(name: unknown): asserts name is string {
 }
 
 /** Throws a TypeError for an option that is not one of `known`. */
-export function checkOptions(options: object, known: readonly string[]): void {
+export function checkOptionNames(options: object, known: readonly string[]): void {
   for (const option in options)
     if (!known.includes(option)) throw new TypeError(`Unknown cache option ${JSON.stringify(option)}`)
 }

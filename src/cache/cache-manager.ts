@@ -2,7 +2,7 @@ import type { Duration, TTL } from '../duration.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
 import { cachePrefix, cacheTreePattern, escapeGlob } from '../redis/keys.js'
-import { checkKey, checkName, checkOptions, durationMilliseconds, ttlMilliseconds } from './arguments.js'
+import { checkKey, checkName, checkOptionNames, durationMilliseconds, ttlMilliseconds } from './arguments.js'
 import { holdsValue } from './entry.js'
 import { EntryStore, type ScanOptions } from './entry-store.js'
 import { type LoadContext, Loads } from './loads.js'
@@ -25,7 +25,7 @@ export interface GetOrSetOptions<T> {
   wait?: Duration | undefined
 }
 
-export interface CacheSettings {
+export interface CacheManagerSettings {
   readonly commands: Commands
   readonly log: Logger
   readonly keyPrefix: string
@@ -39,15 +39,15 @@ export interface CacheSettings {
 }
 
 const BATCH = 1000
-const LEASE = 10_000
-const WAIT = 5_000
+const DEFAULT_LEASE = 10_000
+const DEFAULT_WAIT = 5_000
 
 /**
  * A cache on Redis whose failures are misses: reads answer `undefined` and writes `false` while Redis is away, and no
  * request fails because of the cache. Programming errors (an empty key, a time to live of 0) throw a TypeError.
  */
 export class CacheManager {
-  readonly #settings: CacheSettings
+  readonly #settings: CacheManagerSettings
   readonly #path: string
   readonly #prefix: string
   readonly #ttl: number
@@ -57,7 +57,7 @@ export class CacheManager {
 
   /** Use `fastify.cache`, `openCache()` or {@link namespace}. */
   constructor(
-    settings: CacheSettings,
+    settings: CacheManagerSettings,
     path = '',
     ttl = settings.ttl,
     counters = new Counters(),
@@ -97,7 +97,7 @@ export class CacheManager {
   /** Stores a value. False when it was not stored: Redis is away, the value is undefined, or larger than `maxValueBytes`; with `ifAbsent` also when there is a fresh entry. */
   async set(key: string, value: unknown, ttl?: TTL | SetOptions): Promise<boolean> {
     const options = typeof ttl === 'object' && ttl !== null ? ttl : { ttl }
-    checkOptions(options, ['ttl', 'ifAbsent'])
+    checkOptionNames(options, ['ttl', 'ifAbsent'])
     const name = this.#name(key)
     const ms = this.#milliseconds(options.ttl)
     const text = this.#entries.write(key, value)
@@ -266,10 +266,10 @@ export class CacheManager {
     ttl?: TTL | GetOrSetOptions<T>
   ): Promise<T> {
     const options: GetOrSetOptions<T> = typeof ttl === 'object' && ttl !== null ? ttl : { ttl }
-    checkOptions(options, ['ttl', 'lease', 'wait'])
+    checkOptionNames(options, ['ttl', 'lease', 'wait'])
     const constantTtl = typeof options.ttl === 'function' ? undefined : this.#milliseconds(options.ttl)
-    const leaseMs = options.lease === undefined ? LEASE : durationMilliseconds('lease', options.lease)
-    const waitMs = options.wait === undefined ? WAIT : durationMilliseconds('wait', options.wait)
+    const leaseMs = options.lease === undefined ? DEFAULT_LEASE : durationMilliseconds('lease', options.lease)
+    const waitMs = options.wait === undefined ? DEFAULT_WAIT : durationMilliseconds('wait', options.wait)
     const value = await this.get<T>(key)
     if (value !== undefined) return value
     const name = this.#name(key)
@@ -302,7 +302,7 @@ export class CacheManager {
   /** A cache of its own keys, in letters, digits, `-` and `_`; its {@link clear} leaves the others alone. Namespaces nest by chaining. */
   namespace(name: string, defaults: { ttl?: TTL | undefined } = {}): CacheManager {
     checkName(name)
-    checkOptions(defaults, ['ttl'])
+    checkOptionNames(defaults, ['ttl'])
     const path = this.#path === '' ? name : `${this.#path}.${name}`
     return new CacheManager(
       this.#settings,

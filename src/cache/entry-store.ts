@@ -1,7 +1,7 @@
 import { isUnavailable } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
-import { checkOptions } from './arguments.js'
+import { checkOptionNames } from './arguments.js'
 import { readEntry, writeEntry } from './entry.js'
 import { globMatcher } from './glob.js'
 import * as scripts from './scripts.js'
@@ -86,7 +86,7 @@ export class EntryStore {
 
   /** Deletes the entries whose names match, but for those whose keys, which begin after `prefix`, are excluded. */
   async sweep(pattern: string, prefix: string, options: ScanOptions = {}): Promise<number> {
-    checkOptions(options, ['exclude', 'batchSize', 'signal'])
+    checkOptionNames(options, ['exclude', 'batchSize', 'signal'])
     const { exclude = [], batchSize = SCAN_COUNT, signal } = options
     if (!Number.isSafeInteger(batchSize) || batchSize < 1)
       throw new TypeError('batchSize must be a positive integer')

@@ -103,7 +103,7 @@ for i = 8, #ARGV, 2 do
     window = math.max(window, math.min(ended + grace, rotated + 300000))
   end
 end
-if grace > 0 and now < window then return reply(presented == s.generation - 1 and 'REPLAY' or 'STALE') end
+if now < window then return reply(presented == s.generation - 1 and 'REPLAY' or 'STALE') end
 if not dry then redis.call('HDEL', KEYS[1], ARGV[1]) end
 return reply('REUSED')`)
 

@@ -39,7 +39,16 @@ export function unpackDetails(text: string): SessionDetails {
     ip: unpackIp(ip) || null,
     device: device || null,
     label: label || null,
-    claims: claims ? JSON.parse(claims) : {}
+    claims: parseClaims(claims)
+  }
+}
+
+/** Read after a rotation is committed, so it must not fail: damaged claims are none. */
+function parseClaims(text: string | undefined): Record<string, unknown> {
+  try {
+    return text ? JSON.parse(text) : {}
+  } catch {
+    return {}
   }
 }
 

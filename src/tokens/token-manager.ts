@@ -34,7 +34,7 @@ export type ClaimsSource = (
   userId: string
 ) => Record<string, unknown> | null | undefined | Promise<Record<string, unknown> | null | undefined>
 
-export interface TokenSettings {
+export interface TokenManagerSettings {
   readonly commands: Commands
   readonly log: Logger
   readonly keyPrefix: string
@@ -58,14 +58,14 @@ export interface TokenSettings {
  * FST_REDIS_AUTH_UNAVAILABLE (503) while Redis is away, and never says "invalid" for it.
  */
 export class TokenManager {
-  readonly #settings: TokenSettings
+  readonly #settings: TokenManagerSettings
   readonly #keys: readonly Buffer[]
   readonly #sessions: SessionStore
   readonly #accessTokens: AccessTokens
   readonly #events: TokenEvents
 
   /** Use `fastify.tokens`. */
-  constructor(settings: TokenSettings) {
+  constructor(settings: TokenManagerSettings) {
     this.#settings = settings
     this.#keys = settings.secrets.map((secret) => deriveKey(secret, 'refresh', settings.keyPrefix))
     this.#sessions = new SessionStore(settings)

@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import type { CacheSettings } from '../../src/cache/cache-manager.js'
+import type { CacheManagerSettings } from '../../src/cache/cache-manager.js'
 import { openCache } from './engine.js'
 import { memoryLog } from './log.js'
 import { observer, redis, type TestRedis } from './redis.js'
@@ -9,7 +9,7 @@ export async function caches(t: Test, on?: TestRedis) {
   const at = on ?? (await redis(t))
   const client = await observer(t, at.url)
   let opened = 0
-  const open = async (t: Test, settings: Partial<CacheSettings> = {}) => {
+  const open = async (t: Test, settings: Partial<CacheManagerSettings> = {}) => {
     const keyPrefix = `${at.keyPrefix}${opened++}:`
     const log = memoryLog()
     const parts = await openCache(t, { log, ...settings }, { url: at.url, keyPrefix })

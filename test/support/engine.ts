@@ -1,12 +1,12 @@
 import { createSigner, createVerifier } from 'fast-jwt'
 import type { Test } from 'tap'
-import { CacheManager, type CacheSettings } from '../../src/cache/cache-manager.js'
+import { CacheManager, type CacheManagerSettings } from '../../src/cache/cache-manager.js'
 import { silent } from '../../src/log.js'
 import { makeClient } from '../../src/redis/client.js'
 import { Commands } from '../../src/redis/commands.js'
 import { type ConnectionOptions, RedisConnection } from '../../src/redis/connection.js'
 import { deriveKey } from '../../src/tokens/derive-key.js'
-import { TokenManager, type TokenSettings } from '../../src/tokens/token-manager.js'
+import { TokenManager, type TokenManagerSettings } from '../../src/tokens/token-manager.js'
 import { redis, type TestRedis } from './redis.js'
 
 export const SECRET = 'a secret of the tests, 32 bytes or more'
@@ -29,7 +29,7 @@ export function connection(
 }
 
 /** A CacheManager on a ready connection. */
-export async function openCache(t: Test, settings: Partial<CacheSettings> = {}, at?: TestRedis) {
+export async function openCache(t: Test, settings: Partial<CacheManagerSettings> = {}, at?: TestRedis) {
   const { url, keyPrefix } = at ?? (await redis(t))
   const redisConnection = connection(t, url)
   await redisConnection.start()
@@ -40,7 +40,7 @@ export async function openCache(t: Test, settings: Partial<CacheSettings> = {}, 
 }
 
 /** A TokenManager on a ready connection, with times as short as a test likes. */
-export async function openTokens(t: Test, settings: Partial<TokenSettings> = {}, at?: TestRedis) {
+export async function openTokens(t: Test, settings: Partial<TokenManagerSettings> = {}, at?: TestRedis) {
   const { url, keyPrefix } = at ?? (await redis(t))
   const redisConnection = connection(t, url)
   await redisConnection.start()

@@ -1,6 +1,6 @@
 import { commandOptions } from 'redis'
 import type { Test } from 'tap'
-import type { TokenSettings } from '../../src/tokens/token-manager.js'
+import type { TokenManagerSettings } from '../../src/tokens/token-manager.js'
 import { openTokens, SECRET } from './engine.js'
 import { observer, type TestRedis } from './redis.js'
 
@@ -18,7 +18,7 @@ export interface Head {
 const binary = commandOptions({ returnBuffers: true })
 
 /** A TokenManager, and a hand in its Redis: to look at records, set them back, and let time pass without waiting for it. */
-export async function openSessions(t: Test, settings: Partial<TokenSettings> = {}, at?: TestRedis) {
+export async function openSessions(t: Test, settings: Partial<TokenManagerSettings> = {}, at?: TestRedis) {
   const opened = await openTokens(t, settings, at)
   const client = await observer(t, opened.url)
   const key = (userId: string) => `${opened.keyPrefix}user_tokens:${userId}`

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkKey, checkName, checkOptions, ttlMilliseconds } from '../../../src/cache/arguments.js'
+import { checkKey, checkName, checkOptionNames, ttlMilliseconds } from '../../../src/cache/arguments.js'
 import type { TTL } from '../../../src/duration.js'
 
 t.test('a key is a non-empty, well-formed string of at most 1024 bytes', async (t) => {
@@ -34,9 +34,9 @@ t.test('a name is letters, digits, - and _', async (t) => {
 })
 
 t.test('an option is one of those known, or named in the error', async (t) => {
-  t.doesNotThrow(() => checkOptions({}, ['ttl']))
-  t.doesNotThrow(() => checkOptions({ ttl: 1 }, ['ttl']))
-  t.throws(() => checkOptions({ ttl: 1, tags: [] }, ['ttl']), { name: 'TypeError', message: /"tags"/ })
+  t.doesNotThrow(() => checkOptionNames({}, ['ttl']))
+  t.doesNotThrow(() => checkOptionNames({ ttl: 1 }, ['ttl']))
+  t.throws(() => checkOptionNames({ ttl: 1, tags: [] }, ['ttl']), { name: 'TypeError', message: /"tags"/ })
 })
 
 t.test("a time to live is a duration or 'forever', which is 0", async (t) => {

@@ -193,6 +193,8 @@ t.test('an event loop that blocks in the turn of a command makes no false timeou
   const { url } = await redis(t)
   const opened = connection(t, url)
   await opened.start()
+  // node-redis writes in the next turn of setImmediate: from within one, only after the timer was due.
+  await new Promise((resolve) => setImmediate(resolve))
   const reply = opened.send('k', ['PING'], 100)
   const end = performance.now() + 200
   while (performance.now() < end);
@@ -261,4 +263,18 @@ t.test('a cluster client that keeps losing a node, though others serve, is repla
   })
   t.equal(made, 2)
   t.equal(opened.state, 'ready')
+})
+
+t.test('what Redis said about one outage is not told of the next', async (t) => {
+  const fake = await fakeRedis(t)
+  const { answer } = fake
+  const log = memoryLog()
+  const opened = connection(t, fake.url, {}, log)
+  await opened.start()
+  fake.answer = () => '-OOM command not allowed\r\n'
+  await t.rejects(opened.send('k', ['SET', 'k', '1'], 1000), AWAY)
+  fake.answer = () => undefined
+  await Promise.allSettled(Array.from({ length: 3 }, () => opened.send('k', ['GET', 'k'], 50)))
+  fake.answer = answer
+  t.match(log.lines[1], { event: 'redis.degraded', reason: 'timeout', err: undefined })
 })

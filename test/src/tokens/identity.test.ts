@@ -98,3 +98,8 @@ t.test('claims are a copy', async (t) => {
   claims.roles.push('admin')
   t.strictSame(checked, { roles: ['user'] })
 })
+
+t.test('what counts as claims is what JSON makes of them', async (t) => {
+  for (const claims of [new Date(), Object('ada'), { toJSON: () => null }, { toJSON: () => [1] }])
+    t.throws(() => checkClaims(claims), TypeError)
+})

@@ -62,7 +62,8 @@ t.test('after an outage an older token is refused, and nothing is revoked', asyn
   t.ok(await tokens.rotate(third.refreshToken))
 })
 
-t.test('a client that a freeze cost its answer is not logged out by its retry afterwards', async (t) => {
+/** A client lost the answer to its rotation to a freeze that outlasts the grace; three tokens are asked about meanwhile. */
+async function acrossFreeze(t: import('tap').Test, ask: 'inspect' | 'rotate', whose: 'own' | 'other') {
   const redis = await server(t)
   if (redis === undefined) return
   const at = { url: redis.url, keyPrefix: 'p:' }
@@ -71,30 +72,21 @@ t.test('a client that a freeze cost its answer is not logged out by its retry af
   const other = await tokens.issue({ id: 'bob' })
   const next = await tokens.rotate(refreshToken)
   redis.freeze()
-  const others = Array.from({ length: 3 }, () => codeOf(tokens.inspect(other.refreshToken)))
-  t.strictSame(await Promise.all(others), Array(3).fill('FST_REDIS_AUTH_UNAVAILABLE'))
+  const asked = whose === 'own' ? refreshToken : other.refreshToken
+  const answers = Array.from({ length: 3 }, () => codeOf(tokens[ask](asked)))
+  t.strictSame(await Promise.all(answers), Array(3).fill('FST_REDIS_AUTH_UNAVAILABLE'))
   await sleep(2500)
   const back = new Promise<void>((resolve) => redisConnection.on('ready', resolve))
   redis.thaw()
   await back
   t.ok((await redisNow()) - (await head('ada', sessionId)).rotated > 3000, 'the grace is over')
   t.equal((await tokens.rotate(refreshToken)).refreshToken, next.refreshToken)
-})
+}
 
-t.test('a retry that a frozen server runs when it thaws ends no session', async (t) => {
-  const redis = await server(t)
-  if (redis === undefined) return
-  const at = { url: redis.url, keyPrefix: 'p:' }
-  const { tokens, redisConnection, head, redisNow } = await openSessions(t, { grace: 3000 }, at)
-  const { refreshToken, sessionId } = await tokens.issue({ id: 'ada' })
-  const next = await tokens.rotate(refreshToken)
-  redis.freeze()
-  const retries = Array.from({ length: 3 }, () => codeOf(tokens.rotate(refreshToken)))
-  t.strictSame(await Promise.all(retries), Array(3).fill('FST_REDIS_AUTH_UNAVAILABLE'))
-  await sleep(2500)
-  const back = new Promise<void>((resolve) => redisConnection.on('ready', resolve))
-  redis.thaw()
-  await back
-  t.ok((await redisNow()) - (await head('ada', sessionId)).rotated > 3000, 'the grace is over')
-  t.equal((await tokens.rotate(refreshToken)).refreshToken, next.refreshToken)
-})
+t.test('a client that a freeze cost its answer is not logged out by its retry afterwards', (t) =>
+  acrossFreeze(t, 'inspect', 'other')
+)
+
+t.test('a retry that a frozen server runs when it thaws ends no session', (t) =>
+  acrossFreeze(t, 'rotate', 'own')
+)

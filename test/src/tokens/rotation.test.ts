@@ -157,3 +157,16 @@ t.test('a token of a session that does not exist is invalid, and none is made', 
   t.equal(await codeOf(tokens.rotate(refreshToken)), INVALID, 'beside another session of the user')
   t.equal(await client.hLen(key('ada')), 1)
 })
+
+t.test('a clock that was set back opens no window without grace, and lengthens none with it', async (t) => {
+  for (const [grace, repeated] of [
+    [0, 'FST_REDIS_AUTH_REFRESH_TOKEN_REUSED'],
+    [30_000, 'resolved']
+  ] as const) {
+    const { tokens, edit } = await openSessions(t, { grace })
+    const { refreshToken, sessionId } = await tokens.issue({ id: 'ada' })
+    await tokens.rotate(refreshToken)
+    await edit('ada', sessionId, ({ rotated }) => ({ rotated: rotated + 5000 }))
+    t.equal(await codeOf(tokens.rotate(refreshToken)), repeated)
+  }
+})

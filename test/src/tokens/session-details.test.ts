@@ -68,7 +68,20 @@ t.test('what is no address, or one of this machine alone, is not kept', async (t
     '1.2.3.4:80',
     'fe80::1%eth0',
     '1.2.3.4\n5',
+    '::ffff:999.9',
+    '::ffff:1.1.1.1.1.1.1.1.1.1.1.',
+    `::ffff:${'.'.repeat(22)}`,
+    `::ffff:${'1'.repeat(22)}`,
     'A'.repeat(22)
   ])
     t.equal(ipOf(ip), null)
+})
+
+t.test('damaged claims are none', async (t) => {
+  t.strictSame(unpackDetails('192.0.2.1\ncurl\n\n{bad'), {
+    ip: '192.0.2.1',
+    device: 'curl',
+    label: null,
+    claims: {}
+  })
 })

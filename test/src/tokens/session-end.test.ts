@@ -138,3 +138,11 @@ t.test('a session that has expired is pruned before maxSessions counts, and is n
   t.equal(await client.hLen(key('ada')), 2)
   t.ok(await tokens.rotate(kept.refreshToken))
 })
+
+t.test('looking at an expired session leaves it to those who change something', async (t) => {
+  const { tokens, age, record } = await openSessions(t)
+  const { refreshToken, sessionId } = await tokens.issue({ id: 'ada' })
+  await age('ada', sessionId, 15 * DAY)
+  t.equal(await tokens.inspect(refreshToken), null)
+  t.not(await record('ada', sessionId), null)
+})

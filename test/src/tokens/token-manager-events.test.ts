@@ -60,3 +60,21 @@ t.test('a listener that throws or rejects is logged, and the request goes on', a
   t.ok(log.lines.every(({ event, level }) => event === 'tokens.listener-failed' && level === 'error'))
   t.notMatch(JSON.stringify(log.lines), refreshToken)
 })
+
+t.test('a context can not say who it was, nor add what is not told', async (t) => {
+  const { tokens } = await openSessions(t)
+  const told: unknown[] = []
+  tokens.on('issue', (event) => told.push(event))
+  tokens.on('rotate', (event) => told.push(event))
+  const context = {
+    ip: '192.0.2.1',
+    userAgent: 'curl/8',
+    userId: 'eve',
+    sessionId: 'x',
+    headers: { cookie: 'c' }
+  }
+  const { refreshToken, sessionId } = await tokens.issue({ id: 'ada' }, context)
+  await tokens.rotate(refreshToken, context)
+  const event = { ip: '192.0.2.1', userAgent: 'curl/8', userId: 'ada', sessionId }
+  t.strictSame(told, [event, event])
+})
