@@ -39,10 +39,17 @@ export type { RedisClient } from './src/redis/client.js'
 export type { ConnectionState, RedisConnection } from './src/redis/connection.js'
 export type { AccessClaims } from './src/tokens/access-token.js'
 export type { Identity } from './src/tokens/identity.js'
+export type { FeedStatus } from './src/tokens/revocation-feed.js'
 export type { Session } from './src/tokens/session.js'
 export type { RequestContext } from './src/tokens/session-details.js'
 export type { SessionEvent, TokenEventMap, TokenListener } from './src/tokens/token-events.js'
-export type { Check, ClaimsSource, TokenManager, TokenPair } from './src/tokens/token-manager.js'
+export type {
+  Check,
+  ClaimsSource,
+  TokenManager,
+  TokenPair,
+  VerifyOptions
+} from './src/tokens/token-manager.js'
 
 // What the plugins add to Fastify's types stays in the published ones only if they are named here.
 import './plugins/authenticate.js'

@@ -2,7 +2,9 @@
 import '@fastify/jwt'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { type Duration, toMilliseconds } from '../src/duration.js'
 import { RedisAuthError } from '../src/errors.js'
+import { invalidOption } from '../src/options.js'
 import type { Settings } from '../src/settings.js'
 import { invalidAccessToken } from '../src/tokens/access-token.js'
 import type { Check } from '../src/tokens/token-manager.js'
@@ -21,6 +23,11 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** How this route checks access tokens against revocation. Default: option `tokens.check`. */
     check?: Check
+    /**
+     * Guards this route, and asks for a login no longer ago than this: a number of seconds, or a duration such as '5m'.
+     * An older one is answered 401 with the challenge of RFC 9470; a refresh does not make it younger. Default: any login.
+     */
+    requireFresh?: Duration
   }
 }
 
@@ -43,15 +50,26 @@ const authenticate: FastifyPluginAsync<{ settings: Settings }> = async (fastify,
   const credential = settings.tokens === undefined ? () => '' : bearerToken
   fastify.decorate('authenticate', async (request: FastifyRequest, reply: FastifyReply) => {
     try {
-      const { check } = request.routeOptions.config
+      const { check, requireFresh: maxAge } = request.routeOptions.config
       const token = credential(request.headers.authorization)
       // Not a decorator: the host's own @fastify/jwt decorates the request with `user` and would find it taken.
-      request.user = await fastify.tokens.verify(token, check === undefined ? {} : { check })
+      request.user = await fastify.tokens.verify(token, { check, maxAge })
     } catch (error) {
       // Set here and not left to Fastify's error handler, which the host may have replaced.
       if (error instanceof RedisAuthError) reply.headers(error.headers)
       throw error
     }
+  })
+  fastify.addHook('onRoute', (route) => {
+    const { requireFresh } = route.config ?? {}
+    if (requireFresh === undefined) return
+    if (toMilliseconds(requireFresh) === undefined)
+      throw invalidOption(
+        `config.requireFresh of ${route.method} ${route.url} must be a duration such as '5m'`
+      )
+    // A route that asks for a fresh login is guarded, whether it says so besides or not.
+    const hooks = [route.onRequest ?? []].flat()
+    if (!hooks.includes(fastify.authenticate)) route.onRequest = [fastify.authenticate, ...hooks]
   })
 }
 

@@ -4,6 +4,7 @@ const table = {
   FST_REDIS_AUTH_INVALID_CREDENTIALS: [401, 'Invalid credentials'],
   FST_REDIS_AUTH_INVALID_ACCESS_TOKEN: [401, 'The access token is missing, malformed or expired'],
   FST_REDIS_AUTH_SESSION_REVOKED: [401, 'The session has ended'],
+  FST_REDIS_AUTH_INSUFFICIENT_USER_AUTHENTICATION: [401, 'The login is too long ago: log in again'],
   FST_REDIS_AUTH_INVALID_REFRESH_TOKEN: [401, 'The refresh token is invalid or expired'],
   FST_REDIS_AUTH_REFRESH_TOKEN_REUSED: [401, 'The refresh token was used before: its session has ended'],
   FST_REDIS_AUTH_FORBIDDEN: [403, 'Forbidden'],

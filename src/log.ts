@@ -20,6 +20,7 @@ export const LogEvent = {
   cacheOversized: 'cache.oversized',
   tokensNotConfigured: 'tokens.not-configured',
   tokensListenerFailed: 'tokens.listener-failed',
+  tokensFeedOverflowing: 'tokens.feed-overflowing',
   tokensClaimsFailed: 'tokens.claims-failed',
   loginFailed: 'login.failed',
   loginWithoutTokens: 'login.without-tokens',

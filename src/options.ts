@@ -62,7 +62,7 @@ export interface TokenOptions {
   audience?: string | readonly string[] | undefined
   /** The user's claims, asked for at login and at each refresh. Null refuses the user and ends the session. Default: those that login returned. */
   claims?: ClaimsSource | undefined
-  /** How revocation reaches access tokens: 'session', one look-up a request, at once; 'stateless', when they expire. Default: 'session'. A route overrides it with `config: { check }`. */
+  /** How revocation reaches access tokens: 'feed', within about a second and without a look-up; 'session', one look-up a request, at once; 'stateless', when they expire. Default: 'feed'. A route overrides it with `config: { check }`. */
   check?: Check | undefined
   /** A Redis of their own. Default: the shared one. */
   redis?: RedisOptions | undefined
@@ -209,7 +209,10 @@ export const tokenRules: Rules<TokenOptions> = {
   issuer: string,
   audience: [isStrings, 'be a non-empty string or a list of such'],
   claims: callback,
-  check: [(value) => value === 'session' || value === 'stateless', "be 'session' or 'stateless'"],
+  check: [
+    (value) => ['feed', 'session', 'stateless'].includes(value as string),
+    "be 'feed', 'session' or 'stateless'"
+  ],
   redis: object
 }
 

@@ -191,7 +191,7 @@ function parseTokens(options: TokenOptions, defaults: Defaults, keyPrefix: strin
     issuer: options.issuer,
     audience: typeof audience === 'object' ? [...audience] : audience,
     claims: options.claims,
-    check: options.check ?? 'session',
+    check: options.check ?? 'feed',
     redis: options.redis && parseRedis('tokens.redis', options.redis, defaults, keyPrefix)
   }
 }

@@ -26,6 +26,16 @@ export class Commands {
     return this.#timeout
   }
 
+  /** Whether Redis is known to be away: a command would fail at once. */
+  get away(): boolean {
+    return this.#connection.state !== 'ready'
+  }
+
+  /** `ready` each time Redis is there again, before any other command can be sent; `closed` for good. */
+  on(event: 'ready' | 'closed', listener: () => void): void {
+    this.#connection.on(event, listener)
+  }
+
   outages(): Outage[] {
     return this.#connection.outages()
   }

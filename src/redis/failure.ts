@@ -1,4 +1,4 @@
-import { RedisAuthError } from '../errors.js'
+import { isUnavailable, RedisAuthError } from '../errors.js'
 
 /** Why Redis does not serve. */
 export type Reason =
@@ -78,4 +78,9 @@ export class Unavailable extends RedisAuthError {
     )
     this.reason = reason
   }
+}
+
+/** Whatever Redis objects to is for the log, and no answer to a credential: rethrows an error as {@link Unavailable}. */
+export const refused = (error: unknown): never => {
+  throw isUnavailable(error) ? error : new Unavailable('server', { cause: error })
 }

@@ -1,6 +1,9 @@
 /** Every key that this package writes is named here. All of them start with the key prefix. */
 export const userTokensKey = (prefix: string, userId: string): string => `${prefix}user_tokens:${userId}`
 
+/** The stream of what was revoked in the last minutes. */
+export const revocationsKey = (prefix: string): string => `${prefix}revocations`
+
 export const rateLimitKey = (prefix: string, group: string, client: string): string =>
   `${prefix}rate_limit:${group}:${client}`
 

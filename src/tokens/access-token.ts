@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { type Duration, toMilliseconds } from '../duration.js'
 import { RedisAuthError } from '../errors.js'
 import type { RedisClock } from '../redis/clock.js'
 
@@ -12,6 +13,8 @@ export interface AccessClaims {
   iat: number
   /** The end, in seconds since the epoch; never after the end of the session. */
   exp: number
+  /** When the user logged in, in seconds since the epoch, by the clock of Redis. */
+  auth_time: number
   /** Unique; starts with the time of issue in ms by the clock of Redis. */
   jti: string
   iss?: string
@@ -35,6 +38,13 @@ export interface AccessTokenSettings {
   readonly audience?: string | string[] | undefined
 }
 
+/** Times of a session in ms by the clock of Redis: now, when it began, and its end without another refresh. */
+export interface SessionTimes {
+  readonly now: number
+  readonly created: number
+  readonly expires: number
+}
+
 const RESERVED = new Set([
   'sub',
   'sid',
@@ -56,6 +66,17 @@ export const invalidAccessToken = (cause?: unknown): RedisAuthError =>
     ...(cause !== undefined && { cause })
   })
 
+/** A login without a time is not known to be fresh. */
+function checkFresh(loggedIn: unknown, now: number, maxAge: Duration): void {
+  const ms = toMilliseconds(maxAge)
+  if (ms === undefined)
+    throw new TypeError(`"maxAge" must be a number of seconds, or a duration such as '5m'`)
+  if (typeof loggedIn === 'number' && now < loggedIn * 1000 + ms) return
+  throw new RedisAuthError('FST_REDIS_AUTH_INSUFFICIENT_USER_AUTHENTICATION', undefined, {
+    challenge: `Bearer error="insufficient_user_authentication", max_age="${Math.floor(ms / 1000)}"`
+  })
+}
+
 /** Access tokens: short-lived JWTs (RFC 9068) that name their session. */
 export class AccessTokens {
   readonly #settings: AccessTokenSettings
@@ -64,17 +85,16 @@ export class AccessTokens {
     this.#settings = settings
   }
 
-  /** Signs a token. `now` and `sessionEnd` are ms by the clock of Redis. The app's claims can not override ours. */
+  /** Signs a token. The app's claims can not override ours. */
   issue(
     userId: string,
     sessionId: string,
-    now: number,
-    sessionEnd: number,
+    { now, created, expires }: SessionTimes,
     claims: Readonly<Record<string, unknown>>
   ): { accessToken: string; expiresIn: number } {
     const { jwts, accessTtl, issuer, audience } = this.#settings
     const iat = Math.floor(now / 1000)
-    const exp = Math.floor(Math.min(now + accessTtl, sessionEnd) / 1000)
+    const exp = Math.floor(Math.min(now + accessTtl, expires) / 1000)
     const own = Object.fromEntries(Object.entries(claims).filter(([name]) => !RESERVED.has(name)))
     const accessToken = jwts[0].sign({
       ...own,
@@ -82,6 +102,7 @@ export class AccessTokens {
       sid: sessionId,
       iat,
       exp,
+      auth_time: Math.floor(created / 1000),
       jti: `${Math.floor(now)}-${randomBytes(9).toString('base64url')}`,
       ...(issuer !== undefined && { iss: issuer }),
       ...(audience !== undefined && { aud: audience })
@@ -90,7 +111,7 @@ export class AccessTokens {
   }
 
   /** The claims of a token that is good now, by the clock of Redis and by our own `accessTtl`; else throws FST_REDIS_AUTH_INVALID_ACCESS_TOKEN. */
-  verify(token: string): AccessClaims {
+  verify(token: string, maxAge?: Duration): AccessClaims {
     const claims = this.#open(token)
     const { clock, accessTtl } = this.#settings
     const { sub, sid, iat, exp, jti } = claims
@@ -104,6 +125,7 @@ export class AccessTokens {
     if (!wellTyped) throw invalidAccessToken()
     const now = clock.now()
     if (now >= (exp as number) * 1000 || now >= (iat as number) * 1000 + accessTtl) throw invalidAccessToken()
+    if (maxAge !== undefined) checkFresh(claims.auth_time, now, maxAge)
     return claims as AccessClaims
   }
 

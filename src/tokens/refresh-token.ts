@@ -27,6 +27,10 @@ export const newSecret = (): Buffer => randomBytes(24)
 export const sessionIdOf = (secret: Buffer): string =>
   createHash('sha256').update(secret).digest().subarray(0, 20).toString('base64url')
 
+/** Whether `text` has the form of a name that {@link sessionIdOf} gives. */
+export const isSessionId = (text: unknown): text is string =>
+  typeof text === 'string' && /^[\w-]{27}$/.test(text)
+
 export function sealRefreshToken(key: Buffer, { userId, generation, secret }: RefreshToken): string {
   const user = Buffer.from(userId)
   const bytes = Buffer.alloc(USER_AT + user.length)

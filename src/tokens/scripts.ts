@@ -36,7 +36,7 @@ local function text(ms) return string.format('%.0f', ms) end
 `
 
 /**
- * Starts a session. ARGV: session id, refreshTtl, sessionTtl, maxSessions, deadline, tail.
+ * Starts a session. ARGV: session id, refreshTtl, sessionTtl, maxSessions, deadline, tail, the time that it must follow.
  * Past its deadline it does nothing: a command that a frozen server runs when it thaws must not start a session that nobody holds.
  * Ended sessions are removed before the limit counts; then the oldest go.
  */
@@ -51,16 +51,19 @@ for i = 1, #records, 2 do
   if ended then redis.call('HDEL', KEYS[1], records[i]) end
 end
 table.sort(live, function (a, b) return a.created < b.created end)
-local reply = { 'ISSUED', text(now), text(now + tonumber(ARGV[3])) }
+-- What was revoked is told by its time: with a clock that was set back, this session would be taken for it.
+local created = math.max(now, tonumber(ARGV[7]) + 1)
+local ends = created + tonumber(ARGV[3])
+local expires = math.min(created + refresh_ttl, ends)
+local reply = { 'ISSUED', text(now), text(created), text(expires) }
 for i, s in ipairs(live) do
   if i <= #live + 1 - max then
     redis.call('HDEL', KEYS[1], s.id)
     reply[#reply + 1] = s.id
   end
 end
-local ends = now + tonumber(ARGV[3])
-redis.call('HSET', KEYS[1], ARGV[1], seal({ generation = 0, created = now, rotated = now, ends = ends, tail = ARGV[6] }))
-keep_until(KEYS[1], math.min(now + refresh_ttl, ends))
+redis.call('HSET', KEYS[1], ARGV[1], seal({ generation = 0, created = created, rotated = created, ends = ends, tail = ARGV[6] }))
+keep_until(KEYS[1], expires)
 return reply`)
 
 /**
@@ -113,16 +116,18 @@ local s = open(redis.call('HGET', KEYS[1], ARGV[1]), tonumber(ARGV[2]))
 redis.call('HDEL', KEYS[1], ARGV[1])
 return { s and 1 or 0, text(now) }`)
 
-/** Ends all sessions of a user, but for the one in ARGV[1]. ARGV[2]: refreshTtl. Answers how many were live, and the time. */
+/** Ends all sessions of a user that began up to ARGV[3], but for the one in ARGV[1]. ARGV[2]: refreshTtl. Answers how many were live, and the time. */
 export const revokeUser = defineScript(`${PRELUDE}
-local revoked, records = 0, redis.call('HGETALL', KEYS[1])
+local revoked, ended, records = 0, {}, redis.call('HGETALL', KEYS[1])
 for i = 1, #records, 2 do
-  if records[i] ~= ARGV[1] then
-    if open(records[i + 1], tonumber(ARGV[2])) then revoked = revoked + 1 end
-    if ARGV[1] ~= '' then redis.call('HDEL', KEYS[1], records[i]) end
+  local s = open(records[i + 1], tonumber(ARGV[2]))
+  if records[i] ~= ARGV[1] and not (s and s.created > tonumber(ARGV[3])) then
+    ended[#ended + 1] = records[i]
+    if s then revoked = revoked + 1 end
   end
 end
-if ARGV[1] == '' then redis.call('UNLINK', KEYS[1]) end
+if 2 * #ended == #records then redis.call('UNLINK', KEYS[1])
+else for _, id in ipairs(ended) do redis.call('HDEL', KEYS[1], id) end end
 return { revoked, text(now) }`)
 
 /** The live sessions of a user. ARGV: refreshTtl. */

@@ -1,6 +1,5 @@
-import { isUnavailable } from '../errors.js'
 import type { Commands } from '../redis/commands.js'
-import { Unavailable } from '../redis/failure.js'
+import { refused, Unavailable } from '../redis/failure.js'
 import { userTokensKey } from '../redis/keys.js'
 import type { Script } from '../redis/script.js'
 import * as scripts from './scripts.js'
@@ -36,11 +35,6 @@ interface Answer {
   readonly session: SessionRecord | undefined
 }
 
-/** Whatever Redis objects to, it is for the log, and no answer to a credential. */
-const refuse = (error: unknown): never => {
-  throw isUnavailable(error) ? error : new Unavailable('server', { cause: error })
-}
-
 /** The sessions of all users in Redis: each operation one script, one round trip. */
 export class SessionStore {
   readonly #settings: StoreSettings
@@ -49,21 +43,21 @@ export class SessionStore {
     this.#settings = settings
   }
 
-  /** Starts a session, and ends the oldest ones when there are too many. */
+  /** Starts a session, after the time `after` of Redis, and ends the oldest ones when there are too many. */
   async issue(
     userId: string,
     sessionId: string,
-    details: SessionDetails
+    details: SessionDetails,
+    after: number
   ): Promise<{ now: number; expires: number; evicted: string[] }> {
     const { refreshTtl, sessionTtl, maxSessions } = this.#settings
-    const reply = await this.#timely<['ISSUED', string, string, ...string[]]>(
+    const reply = await this.#timely<['ISSUED', string, string, string, ...string[]]>(
       scripts.issue,
       userId,
-      (deadline) => [sessionId, refreshTtl, sessionTtl, maxSessions, deadline, packDetails(details)]
+      (deadline) => [sessionId, refreshTtl, sessionTtl, maxSessions, deadline, packDetails(details), after]
     )
-    const [, now, ends, ...evicted] = reply
-    const issued = Number(now)
-    return { now: issued, expires: Math.min(issued + refreshTtl, Number(ends)), evicted }
+    const [, , created, expires, ...evicted] = reply
+    return { now: Number(created), expires: Number(expires), evicted }
   }
 
   /** Rotates a session by the token of a generation, or says why not. */
@@ -85,19 +79,24 @@ export class SessionStore {
     return live === 1
   }
 
-  /** Ends all sessions of a user but `spared`, and answers how many were live. */
-  async revokeAll(userId: string, spared = ''): Promise<number> {
-    const [count] = await this.#run<[number, string]>(scripts.revokeUser, userId, [
+  /** Ends all sessions of a user but `spared`, or only those that began up to `until`; answers how many were live, and the time up to which that is all. */
+  async revokeAll(
+    userId: string,
+    spared = '',
+    until = Number.MAX_SAFE_INTEGER
+  ): Promise<{ count: number; cutoff: number }> {
+    const [count, now] = await this.#run<[number, string]>(scripts.revokeUser, userId, [
       spared,
-      this.#settings.refreshTtl
+      this.#settings.refreshTtl,
+      until
     ])
-    return count
+    return { count, cutoff: Number(now) }
   }
 
   /** Whether a session exists. One that has expired may still: an access token never outlives its session, so its own end tells. */
   async exists(userId: string, sessionId: string): Promise<boolean> {
     const key = userTokensKey(this.#settings.keyPrefix, userId)
-    return (await this.#settings.commands.send(key, ['HEXISTS', key, sessionId]).catch(refuse)) === 1
+    return (await this.#settings.commands.send(key, ['HEXISTS', key, sessionId]).catch(refused)) === 1
   }
 
   async list(userId: string): Promise<(Omit<SessionRecord, 'generation' | 'ends'> & { id: string })[]> {
@@ -153,7 +152,7 @@ export class SessionStore {
     const { commands, keyPrefix } = this.#settings
     const reply = await commands
       .script<T>(script, userTokensKey(keyPrefix, userId), args.map(String))
-      .catch(refuse)
+      .catch(refused)
     const now = Number((reply as unknown[])[1])
     if (script !== scripts.list) commands.clock.observe(now)
     return reply

@@ -1,16 +1,20 @@
+import type { Duration } from '../duration.js'
 import { RedisAuthError } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
-import { type AccessClaims, AccessTokens, type Jwt } from './access-token.js'
+import { type AccessClaims, AccessTokens, type Jwt, type SessionTimes } from './access-token.js'
 import { deriveKey } from './derive-key.js'
 import { checkClaims, checkLabel, checkUserId, type Identity } from './identity.js'
 import {
+  isSessionId,
   newSecret,
   openRefreshToken,
   type RefreshToken,
   sealRefreshToken,
   sessionIdOf
 } from './refresh-token.js'
+import type { Revocation } from './revocation.js'
+import { type FeedStatus, RevocationFeed } from './revocation-feed.js'
 import { describe, type Session } from './session.js'
 import { describeSession, type RequestContext } from './session-details.js'
 import { SessionStore } from './session-store.js'
@@ -26,8 +30,18 @@ export interface TokenPair {
   sessionId: string
 }
 
-/** How an access token is checked against revocation: one look-up in Redis, or none until it expires. */
-export type Check = 'session' | 'stateless'
+/**
+ * How an access token is checked against revocation: by the feed of what was revoked, which every process follows and
+ * holds in memory; by one look-up in Redis; or not at all until it expires.
+ */
+export type Check = 'feed' | 'session' | 'stateless'
+
+export interface VerifyOptions {
+  /** Default: option `tokens.check`. */
+  check?: Check | undefined
+  /** How long ago the user may have logged in, a number of seconds or a duration such as '5m'; a refresh is no login. Default: as long as the session lives. */
+  maxAge?: Duration | undefined
+}
 
 /** The claims of a user for the next access token; null for a user who may not have one any more. */
 export type ClaimsSource = (
@@ -63,6 +77,7 @@ export class TokenManager {
   readonly #sessions: SessionStore
   readonly #accessTokens: AccessTokens
   readonly #events: TokenEvents
+  readonly #feed: RevocationFeed
 
   /** Use `fastify.tokens`. */
   constructor(settings: TokenManagerSettings) {
@@ -71,6 +86,16 @@ export class TokenManager {
     this.#sessions = new SessionStore(settings)
     this.#accessTokens = new AccessTokens({ ...settings, clock: settings.commands.clock })
     this.#events = new TokenEvents(settings.log)
+    this.#feed = new RevocationFeed({
+      ...settings,
+      follow: settings.check === 'feed',
+      erase: (revocation) => this.#erase(revocation)
+    })
+  }
+
+  /** How this process stands to the feed of revocations, for health checks. */
+  get feed(): FeedStatus {
+    return this.#feed.status
   }
 
   /** Listens to what happens to sessions. What a listener throws is logged, and changes nothing. */
@@ -92,11 +117,14 @@ export class TokenManager {
     const secret = newSecret()
     const sessionId = sessionIdOf(secret)
     const details = describeSession(context, label, current === undefined ? fixed : {})
-    const { now, expires, evicted } = await this.#sessions.issue(userId, sessionId, details)
+    const after = this.#feed.cutoff(userId)
+    const { now, expires, evicted } = await this.#sessions.issue(userId, sessionId, details, after)
+    await this.#announce(evicted.map((evictedId) => ({ userId, sessionId: evictedId })))
     for (const evictedId of evicted)
       this.#events.emit('revoke', { userId, sessionId: evictedId, reason: 'max-sessions' })
     this.#events.emit('issue', { ...origin(context), userId, sessionId })
-    return this.#pair({ userId, generation: 0, secret }, sessionId, now, expires, current ?? fixed)
+    const token = { userId, generation: 0, secret }
+    return this.#pair(token, sessionId, { now, expires, created: now }, current ?? fixed)
   }
 
   /**
@@ -118,15 +146,21 @@ export class TokenManager {
     const { outcome, now, session } = await this.#sessions.rotate(userId, sessionId, generation)
     const event = { ...origin(context), userId, sessionId }
     if (outcome === 'REUSED') {
+      await this.#announce([{ userId, sessionId }])
       this.#events.emit('reuse', { ...event, generation, current: session!.generation })
       this.#events.emit('revoke', { userId, sessionId, reason: 'reuse' })
       throw new RedisAuthError('FST_REDIS_AUTH_REFRESH_TOKEN_REUSED')
     }
     if (session === undefined || outcome === 'STALE')
       throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
+    // A failover has brought it back, and this process knows better.
+    if (this.#feed.covers(userId, sessionId, session.created)) {
+      await this.#revoke(userId, sessionId, 'logout')
+      throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
+    }
     this.#events.emit(outcome === 'REPLAY' ? 'replay' : outcome === 'HEALED' ? 'heal' : 'rotate', event)
     const successor = { userId, generation: session.generation, secret }
-    return this.#pair(successor, sessionId, now, session.expires, current ?? session.details.claims)
+    return this.#pair(successor, sessionId, { ...session, now }, current ?? session.details.claims)
   }
 
   /** The session that a refresh token could be exchanged in now, with its user; null when there is none. Changes nothing. */
@@ -136,6 +170,7 @@ export class TokenManager {
     const id = sessionIdOf(token.secret)
     const { outcome, session } = await this.#sessions.peek(token.userId, id, token.generation)
     if (session === undefined || outcome === 'STALE' || outcome === 'REUSED') return null
+    if (this.#feed.covers(token.userId, id, session.created)) return null
     return { userId: token.userId, ...describe(id, session) }
   }
 
@@ -151,9 +186,9 @@ export class TokenManager {
     return token !== undefined && this.#revoke(token.userId, token.sessionId, 'logout')
   }
 
-  /** Ends one session of a user. False when it had ended. */
-  revokeSession(userId: string, sessionId: string): Promise<boolean> {
-    return this.#revoke(userId, sessionId, 'logout')
+  /** Ends one session of a user. False when it had ended, or can not be one. */
+  async revokeSession(userId: string, sessionId: string): Promise<boolean> {
+    return isSessionId(sessionId) && this.#revoke(userId, sessionId, 'logout')
   }
 
   /** Ends all sessions of a user but one, and answers how many. */
@@ -175,15 +210,23 @@ export class TokenManager {
   }
 
   /**
-   * The claims of an access token. Throws FST_REDIS_AUTH_INVALID_ACCESS_TOKEN, or FST_REDIS_AUTH_SESSION_REVOKED when
-   * its session has ended and `check` (default: option `tokens.check`) looks.
+   * The claims of an access token. Throws FST_REDIS_AUTH_INVALID_ACCESS_TOKEN; FST_REDIS_AUTH_SESSION_REVOKED when its
+   * session has ended and `check` knows; FST_REDIS_AUTH_INSUFFICIENT_USER_AUTHENTICATION when the login is longer ago
+   * than `maxAge` (RFC 9470).
    */
   async verify(
     accessToken: string,
-    { check = this.#settings.check }: { check?: Check } = {}
+    { check = this.#settings.check, maxAge }: VerifyOptions = {}
   ): Promise<AccessClaims> {
-    const claims = this.#accessTokens.verify(accessToken)
-    if (check !== 'stateless' && !(await this.#sessions.exists(claims.sub, claims.sid)))
+    const claims = this.#accessTokens.verify(accessToken, maxAge)
+    if (check === 'stateless') return claims
+    const { sub, sid, jti } = claims
+    if (check === 'feed' && !this.#feed.current) await this.#feed.catchUp()
+    const asks = check !== 'feed' || this.#feed.overflowing
+    const revoked =
+      this.#feed.covers(sub, sid, Number.parseInt(jti, 10)) ||
+      (asks && !(await this.#sessions.exists(sub, sid)))
+    if (revoked)
       throw new RedisAuthError('FST_REDIS_AUTH_SESSION_REVOKED', undefined, {
         challenge: 'Bearer error="invalid_token"'
       })
@@ -197,12 +240,12 @@ export class TokenManager {
   #pair(
     token: RefreshToken,
     sessionId: string,
-    now: number,
-    expires: number,
+    times: SessionTimes,
     claims: Readonly<Record<string, unknown>>
   ): TokenPair {
+    const { now, expires } = times
     return {
-      ...this.#accessTokens.issue(token.userId, sessionId, now, expires, claims),
+      ...this.#accessTokens.issue(token.userId, sessionId, times, claims),
       refreshToken: sealRefreshToken(this.#keys[0]!, token),
       refreshExpiresIn: Math.floor((expires - now) / 1000),
       sessionId
@@ -210,13 +253,16 @@ export class TokenManager {
   }
 
   async #revoke(userId: string, sessionId: string, reason: 'logout' | 'forbidden'): Promise<boolean> {
-    const revoked = await this.#sessions.revoke(userId, sessionId)
+    const revocation = { userId, sessionId }
+    const revoked = await this.#feed.enforce([revocation], () => this.#sessions.revoke(userId, sessionId))
     if (revoked) this.#events.emit('revoke', { userId, sessionId, reason })
     return revoked
   }
 
   async #revokeAll(userId: string, spared?: string): Promise<number> {
-    const count = await this.#sessions.revokeAll(userId, spared)
+    const { count } = await this.#feed.enforceForUser(userId, spared, () =>
+      this.#sessions.revokeAll(userId, spared)
+    )
     this.#events.emit('revoke', {
       userId,
       count,
@@ -224,6 +270,16 @@ export class TokenManager {
       ...(spared !== undefined && { spared })
     })
     return count
+  }
+
+  /** Tells all processes of sessions that are deleted already. What Redis does not take now it is sent later. */
+  async #announce(revocations: readonly Revocation[]): Promise<void> {
+    if (revocations.length > 0) await this.#feed.enforce(revocations, async () => {}).catch(() => {})
+  }
+
+  async #erase(revocation: Revocation): Promise<void> {
+    if ('sessionId' in revocation) await this.#sessions.revoke(revocation.userId, revocation.sessionId)
+    else await this.#sessions.revokeAll(revocation.userId, revocation.spared, revocation.cutoff)
   }
 
   /** What option `claims` says of the user now; undefined without the option. */

@@ -102,7 +102,7 @@ t.test(
 )
 
 t.test("a token that names another user's session, or none that lives, is refused", async (t) => {
-  const { app, keyPrefix } = await build(t)
+  const { app, keyPrefix } = await build(t, { tokens: { secret: SECRET, check: 'session' } })
   const { session_id } = await login(app)
   for (const changes of [{ sub: 'bob', sid: session_id }, { sid: 'x' }, { sid: '' }, { sid: '__proto__' }]) {
     const reply = await app.inject({ url: '/me', headers: bearer(forge(keyPrefix, claims(changes))) })

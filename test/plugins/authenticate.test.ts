@@ -15,7 +15,7 @@ t.test('request.user is the claims of the token', async (t) => {
   const reply = await app.inject({ url: '/me', headers: bearer(access_token) })
   t.equal(reply.statusCode, 200)
   const user = reply.json()
-  t.strictSame(Object.keys(user).sort(), ['exp', 'iat', 'jti', 'nested', 'role', 'sid', 'sub'])
+  t.strictSame(Object.keys(user).sort(), ['auth_time', 'exp', 'iat', 'jti', 'nested', 'role', 'sid', 'sub'])
   t.match(user, { sub: 'ada', sid: session_id, role: 'admin', jti: /^\d{13}-/ })
   t.strictSame(user.nested, { a: [1, null] })
   t.equal(user.exp - user.iat, 600)
@@ -122,7 +122,7 @@ t.test("the challenge is there whatever the host's error handler answers, be it 
 })
 
 t.test('a failure that says nothing of the token lets nobody in, and is no challenge', async (t) => {
-  const { app, url, keyPrefix } = await build(t)
+  const { app, url, keyPrefix } = await build(t, { tokens: { secret: SECRET, check: 'session' } })
   const { access_token } = await login(app)
   const client = await observer(t, url)
   await client.set(`${keyPrefix}user_tokens:ada`, 'written by somebody else')

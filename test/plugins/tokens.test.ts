@@ -92,7 +92,7 @@ t.test('tokens may have a Redis of their own', async (t) => {
   if (own === undefined) return
   const { app, url, keyPrefix } = await build(t, {
     redis: { commandTimeout: '5s' },
-    tokens: { secret: SECRET, redis: { url: own.url } }
+    tokens: { secret: SECRET, check: 'session', redis: { url: own.url } }
   })
   const { access_token } = await login(app)
   await app.cache.set('report', 1)

@@ -43,7 +43,6 @@ export async function openCache(t: Test, settings: Partial<CacheManagerSettings>
 export async function openTokens(t: Test, settings: Partial<TokenManagerSettings> = {}, at?: TestRedis) {
   const { url, keyPrefix } = at ?? (await redis(t))
   const redisConnection = connection(t, url)
-  await redisConnection.start()
   const commands = new Commands(redisConnection, 1000)
   const key = deriveKey(SECRET, 'access', keyPrefix)
   const jwt = {
@@ -64,5 +63,6 @@ export async function openTokens(t: Test, settings: Partial<TokenManagerSettings
     check: 'session',
     ...settings
   })
+  await redisConnection.start()
   return { tokens, url, keyPrefix, redisConnection, commands, jwt }
 }

@@ -25,29 +25,38 @@ function open(settings: Partial<AccessTokenSettings> = {}) {
   return { clock, tokens: new AccessTokens({ jwts: [plain], clock, accessTtl: 600_000, ...settings }) }
 }
 
-const good = { sub: 'ada', sid: 's', iat: NOW / 1000, exp: NOW / 1000 + 600, jti: '1' }
+const times = (now = NOW, expires = NOW + HOUR) => ({ now, created: NOW - HOUR, expires })
 
-t.test('a token names user, session, time of issue and end', async (t) => {
+const good = { sub: 'ada', sid: 's', iat: NOW / 1000, exp: NOW / 1000 + 600, auth_time: 1, jti: '1' }
+
+t.test('a token names user, session, time of issue, end, and the time of the login', async (t) => {
   const { tokens } = open()
-  const { accessToken, expiresIn } = tokens.issue('ada', 'session', NOW + 999, NOW + HOUR, {})
+  const { accessToken, expiresIn } = tokens.issue('ada', 'session', times(NOW + 999), {})
   const claims = plain.verify(accessToken)
   t.match(claims.jti, new RegExp(`^${NOW + 999}-[\\w-]{12}$`))
   t.strictSame(
     { ...claims, jti: '' },
-    { sub: 'ada', sid: 'session', iat: NOW / 1000, exp: NOW / 1000 + 600, jti: '' }
+    {
+      sub: 'ada',
+      sid: 'session',
+      iat: NOW / 1000,
+      exp: NOW / 1000 + 600,
+      auth_time: (NOW - HOUR) / 1000,
+      jti: ''
+    }
   )
   t.equal(expiresIn, 600)
 })
 
 t.test('no two tokens of the same millisecond have the same jti', async (t) => {
   const { tokens } = open()
-  const issue = () => plain.verify(tokens.issue('ada', 's', NOW, NOW + HOUR, {}).accessToken).jti
+  const issue = () => plain.verify(tokens.issue('ada', 's', times(), {}).accessToken).jti
   t.equal(new Set(Array.from({ length: 1000 }, issue)).size, 1000)
 })
 
 t.test('iss and aud are there when set', async (t) => {
   const { tokens } = open({ issuer: 'https://auth.example', audience: ['a', 'b'] })
-  const { accessToken } = tokens.issue('ada', 's', NOW, NOW + HOUR, { iss: 'evil', aud: 'evil' })
+  const { accessToken } = tokens.issue('ada', 's', times(), { iss: 'evil', aud: 'evil' })
   t.match(plain.verify(accessToken), { iss: 'https://auth.example', aud: ['a', 'b'] })
 })
 
@@ -56,18 +65,18 @@ t.test("the app's claims are there, and can not take the place of ours", async (
   const reserved = 'sub sid iat exp nbf jti iss aud auth_time client_id cnf'.split(' ')
   const evil = Object.fromEntries(reserved.map((name) => [name, 'evil']))
   const claims = { role: 'admin', Sub: 'kept', ...evil }
-  const payload = plain.verify(tokens.issue('ada', 's', NOW, NOW + HOUR, claims).accessToken)
+  const payload = plain.verify(tokens.issue('ada', 's', times(), claims).accessToken)
   t.match(payload, { role: 'admin', Sub: 'kept' })
   t.notMatch(JSON.stringify(payload), 'evil')
   const odd = JSON.parse('{ "__proto__": { "sub": "evil" }, "constructor": 1 }')
-  const oddPayload = plain.verify(tokens.issue('ada', 's', NOW, NOW + HOUR, odd).accessToken)
+  const oddPayload = plain.verify(tokens.issue('ada', 's', times(), odd).accessToken)
   t.match({ ...oddPayload }, { sub: 'ada', sid: 's' })
 })
 
 t.test('a token never ends after its session', async (t) => {
   const { tokens } = open()
   const property = fc.property(fc.nat(2 * HOUR), fc.nat(999), (left, ms) => {
-    const { accessToken, expiresIn } = tokens.issue('ada', 's', NOW + ms, NOW + ms + left, {})
+    const { accessToken, expiresIn } = tokens.issue('ada', 's', times(NOW + ms, NOW + ms + left), {})
     const { iat, exp } = plain.verify(accessToken) as { iat: number; exp: number }
     return exp * 1000 <= NOW + ms + left && exp - iat <= 600 && expiresIn === exp - iat
   })
@@ -76,7 +85,7 @@ t.test('a token never ends after its session', async (t) => {
 
 t.test('a token is good until its end, by the clock of Redis', async (t) => {
   const { tokens, clock } = open()
-  const { accessToken } = tokens.issue('ada', 's', NOW, NOW + HOUR, { role: 'admin' })
+  const { accessToken } = tokens.issue('ada', 's', times(), { role: 'admin' })
   t.match(tokens.verify(accessToken), { sub: 'ada', sid: 's', role: 'admin' })
   clock.time = NOW + 599_999
   t.equal(tokens.verify(accessToken).sub, 'ada')
@@ -139,8 +148,25 @@ t.test('the first key signs, any verifies', async (t) => {
   })
   const { tokens: before } = open({ jwts: [keyed('a')] })
   const { tokens: after } = open({ jwts: [keyed('b'), keyed('a')] })
-  const issue = (tokens: AccessTokens) => tokens.issue('ada', 's', NOW, NOW + HOUR, {}).accessToken
+  const issue = (tokens: AccessTokens) => tokens.issue('ada', 's', times(), {}).accessToken
   t.equal(after.verify(issue(before)).sub, 'ada')
   t.equal(after.verify(issue(after)).sub, 'ada')
   t.throws(() => before.verify(issue(after)), { code: 'FST_REDIS_AUTH_INVALID_ACCESS_TOKEN' })
+})
+
+t.test('a login that must be fresh is held against auth_time, by the clock of Redis', async (t) => {
+  const { tokens, clock } = open()
+  const { accessToken } = tokens.issue('ada', 's', times(NOW, NOW + HOUR), {})
+  clock.time = NOW + 1000
+  t.equal(tokens.verify(accessToken, '2h').sub, 'ada')
+  t.equal(tokens.verify(accessToken, 3602).sub, 'ada')
+  const stale = {
+    code: 'FST_REDIS_AUTH_INSUFFICIENT_USER_AUTHENTICATION',
+    statusCode: 401,
+    headers: { 'www-authenticate': 'Bearer error="insufficient_user_authentication", max_age="3601"' }
+  }
+  t.throws(() => tokens.verify(accessToken, 3601), stale)
+  for (const auth_time of [undefined, null, '9999999999'])
+    t.throws(() => tokens.verify(JSON.stringify({ ...good, auth_time }), 3601), stale)
+  t.throws(() => tokens.verify(accessToken, 'soon' as never), { name: 'TypeError', message: /"maxAge"/ })
 })

@@ -34,23 +34,26 @@ t.test('a login answers two tokens and how long they last', async (t) => {
   t.match(await head('ada', pair.sessionId), { version: 1, generation: 0 })
 })
 
-t.test('each operation is one command', async (t) => {
-  const { tokens, commands } = await openSessions(t)
-  const { refreshToken, accessToken } = await tokens.issue({ id: 'ada' })
-  const sent = count(commands)
-  await tokens.issue({ id: 'ada' })
-  t.equal(sent.number, 1, 'issue')
-  await tokens.rotate(refreshToken)
-  t.equal(sent.number, 2, 'rotate')
-  await tokens.verify(accessToken)
-  t.equal(sent.number, 3, 'verify')
-  await tokens.verify(accessToken, { check: 'stateless' })
-  t.equal(sent.number, 3, 'verify, stateless')
-  t.strictSame(tokens.identify(refreshToken), { userId: 'ada', sessionId: claimsOf(accessToken).sid })
-  t.equal(sent.number, 3, 'identify')
-  await tokens.revoke(refreshToken)
-  t.equal(sent.number, 4, 'revoke')
-})
+t.test(
+  'each operation is one command, and ending a session a second one that tells the others',
+  async (t) => {
+    const { tokens, commands } = await openSessions(t)
+    const { refreshToken, accessToken } = await tokens.issue({ id: 'ada' })
+    const sent = count(commands)
+    await tokens.issue({ id: 'ada' })
+    t.equal(sent.number, 1, 'issue')
+    await tokens.rotate(refreshToken)
+    t.equal(sent.number, 2, 'rotate')
+    await tokens.verify(accessToken)
+    t.equal(sent.number, 3, 'verify')
+    await tokens.verify(accessToken, { check: 'stateless' })
+    t.equal(sent.number, 3, 'verify, stateless')
+    t.strictSame(tokens.identify(refreshToken), { userId: 'ada', sessionId: claimsOf(accessToken).sid })
+    t.equal(sent.number, 3, 'identify')
+    await tokens.revoke(refreshToken)
+    t.equal(sent.number, 5, 'revoke')
+  }
+)
 
 t.test('garbage and forgeries never reach Redis', async (t) => {
   const { tokens, commands, keyPrefix } = await openSessions(t, { check: 'session' })

@@ -1,0 +1,311 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LogEvent, type Logger } from '../log.js'
+import type { Commands } from '../redis/commands.js'
+import { refused } from '../redis/failure.js'
+import { revocationsKey } from '../redis/keys.js'
+import * as scripts from './feed-scripts.js'
+import { nameOf, packRevocation, type Revocation, unpackRevocation } from './revocation.js'
+import { RevokedSet } from './revoked-set.js'
+
+export interface FeedSettings {
+  readonly commands: Commands
+  readonly log: Logger
+  readonly keyPrefix: string
+  /** How long an access token lives, in ms: what was revoked longer ago is of no interest. */
+  readonly accessTtl: number
+  /** Whether to read it each second from the start, and not only once somebody asks. */
+  readonly follow: boolean
+  /** Deletes again what a revocation deleted. Doing it twice changes nothing. */
+  readonly erase: (revocation: Revocation) => Promise<unknown>
+  /** The length above which it is not followed. Default: 100,000. */
+  readonly maxEntries?: number | undefined
+}
+
+/** How this process stands to the revocations of all processes. */
+export interface FeedStatus {
+  /** `current`: read within the last seconds. `stale`: Redis is away, and the last known set is in force. `overflowing`: too long, sessions are looked up instead. `waiting`: never read, and guarded requests are answered 503. */
+  state: 'current' | 'stale' | 'overflowing' | 'waiting'
+  /** Revocations held in memory. */
+  entries: number
+  /** Revocations that Redis has yet to acknowledge. */
+  unacknowledged: number
+}
+
+interface Page {
+  /** The id of the latest entry of all. */
+  readonly last: string
+  readonly overflows: boolean
+  readonly entries: readonly { readonly id: string; readonly revocation: Revocation }[]
+}
+
+const POLL_INTERVAL = 1000
+const MAX_AGE = 3000
+const PAGE = 1000
+const BATCH = 500
+/** What was written just before a failover may come in with an earlier time than what was read. */
+const OVERLAP = 10_000
+const MARGIN = 60_000
+const STREAM_MARGIN = 300_000
+const MAX_ENTRIES = 100_000
+const MAX_UNACKNOWLEDGED = 10_000
+
+/**
+ * The revocations of all processes: a stream in Redis that each process follows with one read a second, so that an
+ * access token is held against a set in memory and not against Redis. Nothing is dropped: what Redis has not acknowledged
+ * is sent again, and what it has lost is put back by whoever still knows it.
+ */
+export class RevocationFeed {
+  readonly #settings: FeedSettings
+  readonly #key: string
+  readonly #revoked = new RevokedSet()
+  readonly #unacknowledged = new Map<string, Revocation>()
+  #following: boolean
+  #cursor = '0-0'
+  /** Whether the next read goes back to the beginning, and whether it is followed by deleting everything again. */
+  #fromStart = true
+  #eraseAll = false
+  #overflowing = false
+  #readAt = Number.NEGATIVE_INFINITY
+  #reading: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(settings: FeedSettings) {
+    this.#settings = settings
+    this.#key = revocationsKey(settings.keyPrefix)
+    this.#following = settings.follow
+    settings.commands.on('ready', () => this.#resume())
+    settings.commands.on('closed', () => clearInterval(this.#timer))
+  }
+
+  get status(): FeedStatus {
+    const state = this.#overflowing
+      ? 'overflowing'
+      : this.#readAt === Number.NEGATIVE_INFINITY
+        ? 'waiting'
+        : this.#fresh
+          ? 'current'
+          : 'stale'
+    return { state, entries: this.#revoked.size, unacknowledged: this.#unacknowledged.size }
+  }
+
+  /** Whether there are too many revocations to hold: then sessions must be looked up. */
+  get overflowing(): boolean {
+    return this.#overflowing
+  }
+
+  /** Whether {@link covers} can be relied on. With Redis away the last known set can: what it lacks can not be renewed. */
+  get current(): boolean {
+    return this.#fresh || (this.#readAt !== Number.NEGATIVE_INFINITY && this.#settings.commands.away)
+  }
+
+  get #fresh(): boolean {
+    return performance.now() - this.#readAt < MAX_AGE
+  }
+
+  /** Reads what was missed, by a process that was suspended or has just begun. Throws FST_REDIS_AUTH_UNAVAILABLE when nothing was ever read. */
+  async catchUp(): Promise<void> {
+    this.#following = true
+    try {
+      await this.#read()
+    } catch (error) {
+      if (this.#readAt === Number.NEGATIVE_INFINITY) throw error
+    }
+  }
+
+  /** Whether a session, or a token issued for it at `time` (ms by the clock of Redis), is known to be revoked. */
+  covers(userId: string, sessionId: string, time: number): boolean {
+    return this.#revoked.covers(userId, sessionId, time)
+  }
+
+  /** The time of Redis up to which all tokens of a user are revoked, but for a spared session; 0 for never. */
+  cutoff(userId: string): number {
+    return this.#revoked.cutoff(userId)
+  }
+
+  /**
+   * Carries out revocations: in force in this process at once, and done when Redis has acknowledged both the deletion
+   * and the announcement, which leave in one pipeline. When it throws, both are sent again as soon as Redis is back.
+   */
+  async enforce<T>(revocations: readonly Revocation[], erase: () => Promise<T>): Promise<T> {
+    this.#add(revocations)
+    try {
+      const [erased] = await Promise.all([erase(), this.#announce(revocations)])
+      return erased
+    } catch (error) {
+      this.#keep(revocations)
+      throw error
+    }
+  }
+
+  /** {@link enforce} for all that a user has. Only the deletion can tell the time of Redis up to which that is, so the announcement follows it. */
+  async enforceForUser<T extends { cutoff: number }>(
+    userId: string,
+    spared: string | undefined,
+    erase: () => Promise<T>
+  ): Promise<T> {
+    const { clock } = this.#settings.commands
+    const asked = [{ userId, spared, cutoff: Math.floor(clock.now()) }]
+    this.#add(asked)
+    const erased = await erase().catch((error) => {
+      this.#keep(asked)
+      throw error
+    })
+    await this.enforce([{ userId, spared, cutoff: erased.cutoff }], async () => {})
+    // A session that begins after this answer must not fall into the millisecond that is revoked.
+    if (clock.now() < erased.cutoff + 1) await sleep(1)
+    return erased
+  }
+
+  #add(revocations: readonly Revocation[]): void {
+    const now = this.#settings.commands.clock.now()
+    for (const revocation of revocations) this.#revoked.add(revocation, now)
+  }
+
+  /** Keeps what Redis has not acknowledged, the latest 10,000: their callers know that they failed. */
+  #keep(revocations: readonly Revocation[]): void {
+    for (const revocation of revocations) this.#unacknowledged.set(nameOf(revocation), revocation)
+    for (const name of this.#unacknowledged.keys()) {
+      if (this.#unacknowledged.size <= MAX_UNACKNOWLEDGED) return
+      this.#unacknowledged.delete(name)
+    }
+  }
+
+  async #announce(revocations: readonly Revocation[]): Promise<void> {
+    if (revocations.length === 0) return
+    const { commands, accessTtl } = this.#settings
+    const kept = String(accessTtl + STREAM_MARGIN)
+    await commands
+      .script(scripts.announce, this.#key, [kept, ...revocations.flatMap(packRevocation)])
+      .catch(refused)
+  }
+
+  /** Redis is here, or here again: perhaps another server, which knows less. */
+  #resume(): void {
+    // In the turn in which Redis came back, and so before any other command of this process.
+    this.#sendUnacknowledged()
+    this.#fromStart = true
+    this.#eraseAll = true
+    this.#read().catch(() => {})
+    clearInterval(this.#timer)
+    this.#timer = setInterval(() => this.#tick(), POLL_INTERVAL).unref()
+  }
+
+  #tick(): void {
+    const { commands, accessTtl } = this.#settings
+    this.#revoked.prune(commands.clock.now() - accessTtl - MARGIN)
+    if (commands.away) return
+    this.#sendUnacknowledged()
+    if (this.#following || this.#fromStart) this.#read().catch(() => {})
+  }
+
+  #sendUnacknowledged(): void {
+    const again = [...this.#unacknowledged.values()]
+    this.#unacknowledged.clear()
+    void this.#repeat(again)
+  }
+
+  /** Deletes again, and announces again what is not in `found`. */
+  async #repeat(revocations: readonly Revocation[], found?: RevokedSet): Promise<void> {
+    for (let start = 0; start < revocations.length; start += BATCH) {
+      const batch = revocations.slice(start, start + BATCH)
+      const missing = batch.filter((revocation) => !found?.includes(revocation))
+      try {
+        await Promise.all([...batch.map(this.#settings.erase), this.#announce(missing)])
+      } catch {
+        this.#keep(revocations.slice(start))
+        return
+      }
+    }
+  }
+
+  #read(): Promise<void> {
+    this.#reading ??= this.#readToEnd().then(
+      () => {
+        this.#reading = undefined
+      },
+      (error) => {
+        this.#reading = undefined
+        this.#fromStart = true
+        throw error
+      }
+    )
+    return this.#reading
+  }
+
+  async #readToEnd(): Promise<void> {
+    const { commands, accessTtl } = this.#settings
+    const began = performance.now()
+    const fromStart = this.#fromStart
+    this.#fromStart = false
+    const since = fromStart
+      ? commands.clock.now() - accessTtl - STREAM_MARGIN
+      : timeOf(this.#cursor) - OVERLAP
+    // What this process knows by now, it has sent or read before it sends this.
+    const known = this.#revoked.since(since)
+    const found = new RevokedSet()
+    let start = String(Math.max(0, Math.floor(since)))
+    let page: Page
+    do {
+      page = await this.#page(start)
+      // Another server, or the same one without the feed: it does not know what this process has read.
+      if (!fromStart && isBefore(page.last, this.#cursor)) {
+        this.#fromStart = true
+        this.#eraseAll = true
+        return this.#readToEnd()
+      }
+      for (const { id, revocation } of page.entries) {
+        this.#revoked.add(revocation, timeOf(id))
+        found.add(revocation, timeOf(id))
+        start = `(${id}`
+      }
+    } while (page.entries.length === PAGE)
+    this.#cursor = page.last
+    this.#readAt = began
+    if (page.overflows !== this.#overflowing) this.#turn(page.overflows)
+    if (page.overflows) this.#fromStart = true
+    else this.#putBack(known, found)
+  }
+
+  async #page(start: string): Promise<Page> {
+    const { commands, maxEntries = MAX_ENTRIES } = this.#settings
+    type Reply = [number, string, [string, string[]][]]
+    const [length, last, entries] = await commands
+      .script<Reply>(scripts.read, this.#key, [start, String(PAGE), String(maxEntries)])
+      .catch(refused)
+    return {
+      last,
+      overflows: length > maxEntries,
+      entries: entries.map(([id, [, user, , session, , cutoff, , spared]]) => ({
+        id,
+        revocation: unpackRevocation([user, session, cutoff, spared] as string[])
+      }))
+    }
+  }
+
+  /** Gives Redis back what it has lost; after an interruption it is told again to delete all that is known to be revoked. */
+  #putBack(known: readonly Revocation[], found: RevokedSet): void {
+    const again = this.#eraseAll ? known : known.filter((revocation) => !found.includes(revocation))
+    this.#eraseAll = false
+    void this.#repeat(again, found)
+  }
+
+  #turn(overflowing: boolean): void {
+    this.#overflowing = overflowing
+    // What is not held is not in the way either: each session is looked up now.
+    if (overflowing) this.#revoked.clear()
+    const { log, maxEntries = MAX_ENTRIES } = this.#settings
+    if (overflowing)
+      log.warn(
+        { event: LogEvent.tokensFeedOverflowing },
+        `There are more than ${maxEntries} revocations to follow: sessions are looked up in Redis until there are fewer`
+      )
+  }
+}
+
+const timeOf = (id: string): number => Number.parseInt(id, 10)
+
+function isBefore(id: string, other: string): boolean {
+  const [time, sequence] = id.split('-').map(Number) as [number, number]
+  const [otherTime, otherSequence] = other.split('-').map(Number) as [number, number]
+  return time < otherTime || (time === otherTime && sequence < otherSequence)
+}
