@@ -21,6 +21,8 @@ export const LogEvent = {
   tokensNotConfigured: 'tokens.not-configured',
   tokensListenerFailed: 'tokens.listener-failed',
   tokensClaimsFailed: 'tokens.claims-failed',
+  auditFailed: 'audit.failed',
+  auditResumed: 'audit.resumed',
   loginFailed: 'login.failed',
   loginWithoutTokens: 'login.without-tokens',
   routeNotCached: 'route.not-cached',

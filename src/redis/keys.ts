@@ -1,6 +1,11 @@
 /** Every key that this package writes is named here. All of them start with the key prefix. */
 export const userTokensKey = (prefix: string, userId: string): string => `${prefix}user_tokens:${userId}`
 
+/** @param id a hash of the ticket: the key is no credential */
+export const ticketKey = (prefix: string, id: string): string => `${prefix}ticket:${id}`
+
+export const auditKey = (prefix: string): string => `${prefix}audit`
+
 export const rateLimitKey = (prefix: string, group: string, client: string): string =>
   `${prefix}rate_limit:${group}:${client}`
 
