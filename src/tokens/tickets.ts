@@ -60,10 +60,10 @@ export class Tickets {
    * Makes a ticket, 54 characters, for a link, a form or a cookie; with a code it goes to whoever asked, the code
    * another way. Throws a TypeError that names the field, FST_REDIS_AUTH_UNAVAILABLE while Redis is away.
    */
-  async create({ purpose, data, ttl, code, attempts = 5 }: NewTicket): Promise<string> {
+  async create({ purpose, data, ttl = '10m', code, attempts = 5 }: NewTicket): Promise<string> {
     checkPurpose(purpose)
     const json = jsonObject('data', data)
-    const ms = toMilliseconds(ttl ?? '10m')
+    const ms = toMilliseconds(ttl)
     if (ms === undefined) throw new TypeError('"ttl" must be a number of seconds above 0, or a duration')
     if (code !== undefined && !isText(code, MAX_CODE_LENGTH))
       throw new TypeError(`"code" must be a string of 1 to ${MAX_CODE_LENGTH} characters`)
