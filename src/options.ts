@@ -1,6 +1,6 @@
 import type { RateLimitOptions } from '@fastify/rate-limit'
 import type { Static, TSchema } from '@sinclair/typebox'
-import type { FastifyRequest, onRequestAsyncHookHandler, onRequestHookHandler } from 'fastify'
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { RedisClusterOptions } from 'redis'
 import { type Duration, type TTL, toMilliseconds } from './duration.js'
 import { RedisAuthError } from './errors.js'
@@ -71,7 +71,7 @@ export interface TokenOptions {
 }
 
 export interface AuditOptions {
-  /** About how many of the latest entries are kept, at AUDITBYTES bytes each. Default: 100,000. */
+  /** About how many of the latest entries are kept, at 108 bytes each. Default: 100,000. */
   maxEntries?: number | undefined
 }
 
@@ -106,15 +106,19 @@ export interface RouteOptions<Body extends TSchema = TSchema> {
   /** POST /revoke (RFC 7009): ends the session of the refresh token or access token that it is given. Default: false. */
   revoke?: boolean | undefined
   /**
-   * POST /introspect (RFC 7662), for other services, and the hook that lets only them in: it refuses by throwing or
-   * answering, as one of `onRequest` does. The limit `rateLimit.routes` comes first, and its `allowList` takes the
-   * addresses of services that ask more often. Default: no such route.
+   * POST /introspect (RFC 7662): what a token says, for the services that this hook lets in. The limit
+   * `rateLimit.routes` comes first; its `allowList` takes the addresses of services that ask more often. Default: no such route.
    */
   introspect?: Guard | undefined
 }
 
-/** A hook that refuses a request by throwing or answering. */
-export type Guard = onRequestHookHandler | onRequestAsyncHookHandler
+/** A hook of Fastify, async or with a callback, that refuses a request by an error or an answer. */
+export type Guard = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: HookHandlerDoneFunction
+  // biome-ignore lint/suspicious/noConfusingVoidType: with a callback it returns nothing
+) => void | Promise<unknown>
 
 export interface Credentials {
   username: string

@@ -279,4 +279,7 @@ export class TokenManager {
   }
 }
 
-const origin = ({ ip, userAgent }: RequestContext): RequestContext => ({ ip, userAgent })
+const origin = ({ ip, userAgent }: RequestContext): RequestContext => ({
+  ...(ip !== undefined && { ip }),
+  ...(userAgent !== undefined && { userAgent })
+})
