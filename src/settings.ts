@@ -215,10 +215,7 @@ function parseTokens(options: TokenOptions, defaults: Defaults, keyPrefix: strin
     audience: typeof audience === 'object' ? [...audience] : audience,
     claims: options.claims,
     check: options.check ?? 'session',
-    audit:
-      audit === false
-        ? undefined
-        : { maxEntries: (audit === true ? undefined : audit.maxEntries) ?? 100_000 },
+    audit: audit === false ? undefined : { maxEntries: (isObject(audit) && audit.maxEntries) || 100_000 },
     redis: options.redis && parseRedis('tokens.redis', options.redis, defaults, keyPrefix)
   }
 }

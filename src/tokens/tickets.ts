@@ -40,6 +40,7 @@ const MAX_CODE_LENGTH = 256
 const MAX_ATTEMPTS = 100
 const RANDOM_BYTES = 24
 const TICKET_BYTES = 40
+const TICKET_LENGTH = 54
 
 /**
  * One-time tickets: for codes sent by mail, links, captchas and the state of OAuth. A ticket is base64url of 24 random
@@ -103,7 +104,7 @@ export class Tickets {
   }
 
   #open(ticket: unknown, purpose: string): { key: Buffer; random: Buffer } | undefined {
-    if (typeof ticket !== 'string' || ticket.length !== Math.ceil((TICKET_BYTES * 4) / 3)) return undefined
+    if (typeof ticket !== 'string' || ticket.length !== TICKET_LENGTH) return undefined
     const bytes = Buffer.from(ticket, 'base64url')
     if (bytes.toString('base64url') !== ticket) return undefined
     const random = bytes.subarray(0, RANDOM_BYTES)

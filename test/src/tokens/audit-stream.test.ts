@@ -105,7 +105,7 @@ t.test('without the option nothing is kept; with it, about as many entries as it
   t.strictSame(await silentOne.tokens.auditLog(), [])
   const { tokens, url, keyPrefix } = await openTokens(t, { audit: { maxEntries: 100 } })
   const client = await observer(t, url)
-  await Promise.all(Array.from({ length: 1000 }, (_, n) => tokens.revokeUser(`user-${n}`)))
+  for (let n = 0; n < 500; n++) await tokens.revokeUser(`user-${n}`)
   const [newest] = await tokens.auditLog({ limit: 1 })
   t.equal(newest?.event, 'revoke')
   const length = await client.xLen(`${keyPrefix}audit`)
