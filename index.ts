@@ -25,8 +25,10 @@ export type { CacheStats } from './src/cache/stats.js'
 export type { Duration, TTL } from './src/duration.js'
 export { type ErrorCode, errorCodes, RedisAuthError } from './src/errors.js'
 export type {
+  AuditOptions,
   CacheOptions,
   Credentials,
+  Guard,
   Limit,
   Login,
   RateLimits,
@@ -38,10 +40,12 @@ export type {
 export type { RedisClient } from './src/redis/client.js'
 export type { ConnectionState, RedisConnection } from './src/redis/connection.js'
 export type { AccessClaims } from './src/tokens/access-token.js'
+export type { AuditEntry } from './src/tokens/audit-stream.js'
 export type { Identity } from './src/tokens/identity.js'
 export type { FeedStatus } from './src/tokens/revocation-feed.js'
 export type { Session } from './src/tokens/session.js'
 export type { RequestContext } from './src/tokens/session-details.js'
+export type { NewTicket, PresentedTicket, Tickets } from './src/tokens/tickets.js'
 export type { SessionEvent, TokenEventMap, TokenListener } from './src/tokens/token-events.js'
 export type {
   Check,

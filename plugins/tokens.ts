@@ -7,6 +7,7 @@ import { Commands } from '../src/redis/commands.js'
 import type { Settings, TokenSettings } from '../src/settings.js'
 import type { Jwt } from '../src/tokens/access-token.js'
 import { deriveKey } from '../src/tokens/derive-key.js'
+import { Tickets } from '../src/tokens/tickets.js'
 import { TokenManager } from '../src/tokens/token-manager.js'
 import { connectionFor } from './redis.js'
 
@@ -84,10 +85,20 @@ function notConfigured(fastify: FastifyInstance): TokenManager {
     )
     throw new RedisAuthError('FST_REDIS_AUTH_UNAVAILABLE')
   }
-  const methods = Object.getOwnPropertyNames(TokenManager.prototype).filter((name) => name !== 'constructor')
-  const tokens = Object.fromEntries(methods.map((name) => [name, refuse])) as unknown as TokenManager
-  // These two are not async: a promise that nobody expects would end the process.
-  return Object.assign(tokens, { on: () => tokens, identify: () => undefined })
+  const refusing = ({ prototype }: { prototype: object }) =>
+    Object.fromEntries(
+      Object.getOwnPropertyNames(prototype)
+        .filter((name) => name !== 'constructor')
+        .map((name) => [name, refuse])
+    )
+  const tokens = refusing(TokenManager) as unknown as TokenManager
+  return Object.assign(tokens, {
+    tickets: refusing(Tickets),
+    // These are not async: a promise that nobody expects would end the process.
+    on: () => tokens,
+    identify: () => undefined,
+    loginFailed() {}
+  })
 }
 
 export default fp(tokens, { fastify: '5.x', name: 'fastify-redis-auth/tokens' })

@@ -22,6 +22,8 @@ export const LogEvent = {
   tokensListenerFailed: 'tokens.listener-failed',
   tokensFeedOverflowing: 'tokens.feed-overflowing',
   tokensClaimsFailed: 'tokens.claims-failed',
+  auditFailed: 'audit.failed',
+  auditResumed: 'audit.resumed',
   loginFailed: 'login.failed',
   loginWithoutTokens: 'login.without-tokens',
   routeNotCached: 'route.not-cached',

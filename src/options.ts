@@ -1,6 +1,6 @@
 import type { RateLimitOptions } from '@fastify/rate-limit'
 import type { Static, TSchema } from '@sinclair/typebox'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import type { RedisClusterOptions } from 'redis'
 import { type Duration, type TTL, toMilliseconds } from './duration.js'
 import { RedisAuthError } from './errors.js'
@@ -64,8 +64,15 @@ export interface TokenOptions {
   claims?: ClaimsSource | undefined
   /** How revocation reaches access tokens: 'feed', within about a second and without a look-up; 'session', one look-up a request, at once; 'stateless', when they expire. Default: 'feed'. A route overrides it with `config: { check }`. */
   check?: Check | undefined
+  /** Keeps all events of `fastify.tokens.on` in a stream of Redis, `<keyPrefix>audit`: who, what, from where, never a token. Default: false. */
+  audit?: boolean | AuditOptions | undefined
   /** A Redis of their own. Default: the shared one. */
   redis?: RedisOptions | undefined
+}
+
+export interface AuditOptions {
+  /** About how many of the latest entries are kept, at 108 bytes each. Default: 100,000. */
+  maxEntries?: number | undefined
 }
 
 export interface CacheOptions {
@@ -96,7 +103,22 @@ export interface RouteOptions<Body extends TSchema = TSchema> {
   prefix?: string | undefined
   /** The schema of POST /login's body. Default: { username, password }. */
   body?: Body | undefined
+  /** POST /revoke (RFC 7009): ends the session of the refresh token or access token that it is given. Default: false. */
+  revoke?: boolean | undefined
+  /**
+   * POST /introspect (RFC 7662): what a token says, for the services that this hook lets in. The limit
+   * `rateLimit.routes` comes first; its `allowList` takes the addresses of services that ask more often. Default: no such route.
+   */
+  introspect?: Guard | undefined
 }
+
+/** A hook of Fastify, async or with a callback, that refuses a request by an error or an answer. */
+export type Guard = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  done: HookHandlerDoneFunction
+  // biome-ignore lint/suspicious/noConfusingVoidType: with a callback it returns nothing
+) => void | Promise<unknown>
 
 export interface Credentials {
   username: string
@@ -213,8 +235,11 @@ export const tokenRules: Rules<TokenOptions> = {
     (value) => ['feed', 'session', 'stateless'].includes(value as string),
     "be 'feed', 'session' or 'stateless'"
   ],
+  audit: [(value) => typeof value === 'boolean' || isObject(value), 'be true, false or an object of options'],
   redis: object
 }
+
+export const auditRules: Rules<AuditOptions> = { maxEntries: integer(1) }
 
 export const cacheRules: Rules<CacheOptions> = {
   ttl: [(value) => value === 'forever' || duration[0](value), `${duration[1]}, or 'forever'`],
@@ -234,7 +259,9 @@ export const routeRules: Rules<RouteOptions> = {
     (value) => typeof value === 'string' && /^(?:\/[^/\s]+)*$/.test(value),
     "be a path such as '/auth', without a slash at its end"
   ],
-  body: object
+  body: object,
+  revoke: boolean,
+  introspect: callback
 }
 
 export const rules: Rules<RedisAuthOptions> = {

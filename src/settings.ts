@@ -3,9 +3,11 @@ import type { CacheManagerSettings } from './cache/cache-manager.js'
 import { type Duration, toMilliseconds } from './duration.js'
 import { type Defaults, type Environment, readEnvironment } from './environment.js'
 import {
+  auditRules,
   type CacheOptions,
   cacheRules,
   checkOptions,
+  type Guard,
   invalidOption,
   isObject,
   type Limit,
@@ -14,6 +16,7 @@ import {
   type RateLimits,
   type RedisAuthOptions,
   type RedisOptions,
+  type RouteOptions,
   redisRules,
   routeRules,
   rules,
@@ -40,12 +43,19 @@ export interface TokenSettings extends Omit<TokenManagerSettings, 'commands' | '
   readonly redis: RedisSettings | undefined
 }
 
+export interface RouteSettings {
+  readonly prefix: string
+  readonly body: TSchema | undefined
+  readonly revoke: boolean
+  readonly introspect: Guard | undefined
+}
+
 export interface Settings {
   readonly redis: RedisSettings
   readonly cache: CacheSettings | undefined
   readonly tokens: TokenSettings | undefined
   readonly login: Login<never> | undefined
-  readonly routes: { readonly prefix: string; readonly body: TSchema | undefined } | undefined
+  readonly routes: RouteSettings | undefined
   readonly limits: Readonly<Record<'login' | 'refresh' | 'routes' | 'global', Limit | undefined>>
 }
 
@@ -66,10 +76,22 @@ export function parseOptions(options: RedisAuthOptions, env: Environment): Setti
     cache: cache === false ? undefined : parseCache(cache, defaults, shared.keyPrefix),
     tokens: tokens && parseTokens(tokens, defaults, shared.keyPrefix),
     login: login as Login<never> | undefined,
-    routes: routes === false ? undefined : { prefix: routes.prefix ?? '/auth', body: routes.body },
+    routes: routes === false ? undefined : parseRoutes(routes),
     limits: parseLimits(rateLimit)
   }
 }
+
+const parseRoutes = ({
+  prefix = '/auth',
+  body,
+  revoke = false,
+  introspect
+}: RouteOptions): RouteSettings => ({
+  prefix,
+  body,
+  revoke,
+  introspect
+})
 
 /** The settings of a cache without Fastify; its Redis is its own. */
 export function parseCacheOptions(
@@ -180,7 +202,8 @@ function parseTokens(options: TokenOptions, defaults: Defaults, keyPrefix: strin
     throw invalidOption('option "tokens.accessTtl" must not be longer than "tokens.refreshTtl"')
   if (refreshTtl > sessionTtl)
     throw invalidOption('option "tokens.refreshTtl" must not be longer than "tokens.sessionTtl"')
-  const { audience } = options
+  const { audience, audit = false } = options
+  if (isObject(audit)) checkOptions('tokens.audit', audit, auditRules)
   return {
     secrets,
     accessTtl,
@@ -192,6 +215,7 @@ function parseTokens(options: TokenOptions, defaults: Defaults, keyPrefix: strin
     audience: typeof audience === 'object' ? [...audience] : audience,
     claims: options.claims,
     check: options.check ?? 'feed',
+    audit: audit === false ? undefined : { maxEntries: (isObject(audit) && audit.maxEntries) || 100_000 },
     redis: options.redis && parseRedis('tokens.redis', options.redis, defaults, keyPrefix)
   }
 }

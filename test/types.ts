@@ -3,6 +3,7 @@ import { Type } from '@sinclair/typebox'
 import Fastify from 'fastify'
 import redisAuth, {
   type AccessClaims,
+  type AuditEntry,
   type CacheManager,
   type ErrorCode,
   errorCodes,
@@ -55,6 +56,13 @@ export async function theSnippet() {
   holds<Same<typeof sessions, Session[]>>()
   const claims = await app.tokens.verify(pair.accessToken)
   holds<Same<typeof claims, AccessClaims>>()
+  const [entry] = await app.tokens.auditLog({ limit: 10 })
+  holds<Same<typeof entry, AuditEntry | undefined>>()
+  const ticket = await app.tokens.tickets.create({ purpose: 'email', data: { to: 'x' }, code: undefined })
+  holds<Same<typeof ticket, string>>()
+  const found = await app.tokens.tickets.consume<{ to: string }>({ purpose: 'email', ticket })
+  holds<Same<typeof found, { to: string } | null>>()
+  app.tokens.on('refuse', (event) => (event.reason === 'ended' ? event.sessionId : event.ip))
   app.tokens.on('reuse', ({ userId, generation }) => `${userId} ${generation}`)
 
   // @ts-expect-error: no such check
@@ -101,7 +109,14 @@ export async function allThatMayBeGiven() {
   await app.register(redisAuth, { routes: false, rateLimit: false, cache: false })
   await app.register(redisAuth, {
     redis: { commandTimeout: { cache: '50ms', tokens: undefined }, cluster: { rootNodes: [{ url: 'x' }] } },
-    tokens: { secret: ['x', 'y'], grace: 0, audience: ['a'], claims: async () => null },
+    tokens: {
+      secret: ['x', 'y'],
+      grace: 0,
+      audience: ['a'],
+      claims: async () => null,
+      audit: { maxEntries: 9 }
+    },
+    routes: { revoke: true, introspect: (request, reply) => app.authenticate(request, reply) },
     cache: { ttl: 'forever', redis: { host: 'cache', port: 6379, tls: true } },
     rateLimit: { login: false, refresh: { max: 3 }, global: { max: 100, timeWindow: '1 minute' } }
   })
@@ -118,8 +133,8 @@ export const nothing: RedisAuthOptions = {
 }
 export const nothingWithin: RedisAuthOptions = {
   redis: { url: undefined, keyPrefix: undefined, commandTimeout: undefined, client: undefined },
-  tokens: { secret: undefined, grace: undefined, claims: undefined, redis: undefined },
-  routes: { prefix: undefined, body: undefined },
+  tokens: { secret: undefined, grace: undefined, claims: undefined, audit: undefined, redis: undefined },
+  routes: { prefix: undefined, body: undefined, revoke: undefined, introspect: undefined },
   rateLimit: { login: undefined, refresh: undefined, routes: undefined, global: undefined },
   cache: { ttl: undefined, maxValueBytes: undefined, redis: undefined }
 }

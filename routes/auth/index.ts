@@ -1,9 +1,12 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Settings } from '../../src/settings.js'
+import { introspect } from './introspect.js'
 import { login } from './login.js'
 import { logout } from './logout.js'
 import { logoutAll } from './logout-all.js'
+import { speakOAuth } from './oauth.js'
 import { refresh } from './refresh.js'
+import { revoke } from './revoke.js'
 import { sessions } from './sessions.js'
 
 /** The auth endpoints. */
@@ -20,4 +23,9 @@ export const authRoutes: FastifyPluginAsync<{ settings: Settings }> = async (sco
   logout(scope, settings)
   logoutAll(scope, settings)
   sessions(scope, settings)
+  await scope.register(async (oauth) => {
+    speakOAuth(oauth)
+    if (settings.routes?.revoke) revoke(oauth, settings)
+    if (settings.routes?.introspect) introspect(oauth, settings, settings.routes.introspect)
+  })
 }

@@ -16,8 +16,10 @@ export function login(scope: FastifyInstance, { routes, limits }: Settings, call
       throw new RedisAuthError('FST_REDIS_AUTH_LOGIN_FAILED')
     }
     const identity = await (async () => callback(request.body as never, request))().catch(failed)
-    if (identity === null || identity === undefined)
+    if (identity === null || identity === undefined) {
+      scope.tokens.loginFailed(contextOf(request))
       throw new RedisAuthError('FST_REDIS_AUTH_INVALID_CREDENTIALS')
+    }
     const pair = await scope.tokens
       .issue(identity, contextOf(request))
       // An identity that can not be one is the callback's failure; Redis away is not.

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { RedisAuthError } from '../../src/errors.js'
 import type { Settings } from '../../src/settings.js'
 import type { AccessClaims } from '../../src/tokens/access-token.js'
-import { limited } from './request.js'
+import { contextOf, limited } from './request.js'
 import { errors, LogoutAllReply, LogoutBody } from './schemas.js'
 
 const Query = Type.Object({ keep: Type.Optional(Type.Literal('current')) })
@@ -20,10 +20,11 @@ export function logoutAll(scope: FastifyInstance, { limits }: Settings): void {
       reply as FastifyReply,
       request.body?.refresh_token
     )
+    const context = contextOf(request as FastifyRequest)
     const revoked =
       request.query.keep === 'current'
-        ? await scope.tokens.revokeOthers(userId, id)
-        : await scope.tokens.revokeUser(userId)
+        ? await scope.tokens.revokeOthers(userId, id, context)
+        : await scope.tokens.revokeUser(userId, context)
     return { revoked }
   })
 

@@ -1,9 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RedisAuthError } from '../../src/errors.js'
 import type { Settings } from '../../src/settings.js'
 import type { AccessClaims } from '../../src/tokens/access-token.js'
-import { limited } from './request.js'
+import { contextOf, limited } from './request.js'
 import { errors, NoContent, SessionsReply } from './schemas.js'
 
 const Params = Type.Object({ id: Type.String() })
@@ -43,7 +43,7 @@ export function sessions(scope: FastifyInstance, { limits }: Settings): void {
     { ...guard, schema: { params: Params, response: { 204: NoContent, ...errors } } },
     async (request, reply) => {
       const { sub } = request.user as AccessClaims
-      if (!(await scope.tokens.revokeSession(sub, request.params.id)))
+      if (!(await scope.tokens.revokeSession(sub, request.params.id, contextOf(request as FastifyRequest))))
         throw new RedisAuthError('FST_REDIS_AUTH_SESSION_NOT_FOUND')
       return reply.code(204).send()
     }

@@ -4,6 +4,11 @@ export const userTokensKey = (prefix: string, userId: string): string => `${pref
 /** The stream of what was revoked in the last minutes. */
 export const revocationsKey = (prefix: string): string => `${prefix}revocations`
 
+/** @param id a hash of the ticket: the key is no credential */
+export const ticketKey = (prefix: string, id: string): string => `${prefix}ticket:${id}`
+
+export const auditKey = (prefix: string): string => `${prefix}audit`
+
 export const rateLimitKey = (prefix: string, group: string, client: string): string =>
   `${prefix}rate_limit:${group}:${client}`
 

@@ -1,3 +1,5 @@
+import { jsonObject } from './json-object.js'
+
 /** Who logged in: what the login callback returns. */
 export interface Identity {
   /** The user: a well-formed string of 1 to 128 bytes, or a safe integer, which becomes a string. */
@@ -10,7 +12,6 @@ export interface Identity {
 
 const MAX_USER_ID_BYTES = 128
 const MAX_LABEL_LENGTH = 64
-const MAX_CLAIMS_BYTES = 2048
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is removed
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
 
@@ -32,15 +33,12 @@ export function checkLabel(label: unknown): string | undefined {
   if (label === undefined || label === null) return undefined
   if (typeof label !== 'string' || [...label].length > MAX_LABEL_LENGTH)
     throw new TypeError('"label" must be a string of at most 64 characters')
-  return label.replace(CONTROL, '').trim() || undefined
+  return printable(label) || undefined
 }
 
+/** Text without control characters, which could forge a line of a log or a list. */
+export const printable = (text: string): string => text.replace(CONTROL, '').trim()
+
 /** The app's claims: an object of at most 2 KB as JSON; nothing said is no claims. Throws a TypeError for anything else. */
-export function checkClaims(claims: unknown): Record<string, unknown> {
-  if (claims === undefined || claims === null) return {}
-  const json = JSON.stringify(claims)
-  // What JSON makes of it counts: a Date is a string there.
-  if (json === undefined || !json.startsWith('{') || Buffer.byteLength(json) > MAX_CLAIMS_BYTES)
-    throw new TypeError('"claims" must be an object of at most 2 KB as JSON')
-  return JSON.parse(json)
-}
+export const checkClaims = (claims: unknown): Record<string, unknown> =>
+  JSON.parse(jsonObject('claims', claims))

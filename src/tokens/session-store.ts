@@ -1,7 +1,8 @@
 import type { Commands } from '../redis/commands.js'
-import { refused, Unavailable } from '../redis/failure.js'
+import { refused } from '../redis/failure.js'
 import { userTokensKey } from '../redis/keys.js'
 import type { Script } from '../redis/script.js'
+import { runTimely } from '../redis/timely.js'
 import * as scripts from './scripts.js'
 import { packDetails, type SessionDetails, unpackDetails } from './session-details.js'
 
@@ -132,20 +133,13 @@ export class SessionStore {
     return { outcome, now: Number(now), session }
   }
 
-  /** Runs a script that does nothing after the time at which we stop waiting for it. */
-  async #timely<T extends [string, ...unknown[]]>(
+  #timely<T extends [string, ...unknown[]]>(
     script: Script,
     userId: string,
     args: (deadline: number) => (string | number)[]
   ): Promise<T> {
-    const { clock, timeout } = this.#settings.commands
-    const attempt = () =>
-      this.#run<T | ['LATE', string]>(script, userId, args(Math.ceil(clock.now() + timeout)))
-    let reply = await attempt()
-    // The clock of Redis was set, or another server took over: nothing was done, and the reply has put our clock right.
-    if (reply[0] === 'LATE') reply = await attempt()
-    if (reply[0] === 'LATE') throw new Unavailable('timeout')
-    return reply as T
+    const { commands, keyPrefix } = this.#settings
+    return runTimely(commands, script, userTokensKey(keyPrefix, userId), args)
   }
 
   async #run<T>(script: Script, userId: string, args: (string | number)[]): Promise<T> {

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import { LogEvent, type Logger } from '../log.js'
 import type { RequestContext } from './session-details.js'
@@ -20,16 +21,34 @@ export interface TokenEventMap {
   reuse: [SessionEvent & { generation: number; current: number }]
   /** A refresh token was ahead of Redis, which had lost its last rotation; the session goes on. */
   heal: [SessionEvent]
-  /** A session ended, or all of a user's but `spared`. */
+  /** A session ended, or all of a user's but `spared`. From where is known if whoever ended it says so. */
   revoke: [
-    | { userId: string; sessionId: string; reason: 'logout' | 'reuse' | 'max-sessions' | 'forbidden' }
-    | { userId: string; spared?: string; count: number; reason: 'logout-all' }
+    | (SessionEvent & { reason: 'logout' | 'reuse' | 'max-sessions' | 'forbidden' })
+    | (RequestContext & { userId: string; spared?: string; count: number; reason: 'logout-all' })
+  ]
+  /**
+   * Somebody was refused: login answered null ('credentials', whose account name is not told: it may be a password typed
+   * into the wrong field); option `claims` answered null ('forbidden'); a refresh token of ours is not good any more
+   * ('ended', 'stale': an older one within `grace`). What was never ours is refused without a word.
+   */
+  refuse: [
+    | (RequestContext & { reason: 'credentials' })
+    | (RequestContext & { userId: string; reason: 'forbidden' })
+    | (SessionEvent & { reason: 'ended' | 'stale' })
   ]
 }
+
+export const tokenEvents = ['issue', 'rotate', 'replay', 'reuse', 'heal', 'revoke', 'refuse'] as const
+
+const channels = new Map(tokenEvents.map((event) => [event, channel(`fastify-redis-auth:${event}`)]))
 
 /** May be async; what it throws or rejects with is logged. */
 export type TokenListener<E extends keyof TokenEventMap> = (...args: TokenEventMap[E]) => unknown
 
+/**
+ * Tells listeners, and the subscribers of the `fastify-redis-auth:<event>` channels of node:diagnostics_channel, the
+ * same messages. A channel is of the whole process; what a subscriber throws there Node.js reports as uncaught.
+ */
 export class TokenEvents {
   readonly #emitter = new EventEmitter()
   readonly #log: Logger
@@ -38,7 +57,10 @@ export class TokenEvents {
     this.#log = log
   }
 
+  /** Throws a TypeError for an event that does not exist: its listener would wait for ever. */
   on<E extends keyof TokenEventMap>(event: E, listener: TokenListener<E>): void {
+    if (!tokenEvents.includes(event))
+      throw new TypeError(`"${event}" is no event: there are ${tokenEvents.join(', ')}`)
     const call = async (...args: TokenEventMap[E]) => listener(...args)
     this.#emitter.on(event, (...args: TokenEventMap[E]) => {
       call(...args).catch((error) =>
@@ -49,5 +71,6 @@ export class TokenEvents {
 
   emit<E extends keyof TokenEventMap>(event: E, ...args: TokenEventMap[E]): void {
     this.#emitter.emit(event, ...args)
+    channels.get(event)!.publish(args[0])
   }
 }

@@ -3,6 +3,7 @@ import { RedisAuthError } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
 import { type AccessClaims, AccessTokens, type Jwt, type SessionTimes } from './access-token.js'
+import { type AuditEntry, AuditStream } from './audit-stream.js'
 import { deriveKey } from './derive-key.js'
 import { checkClaims, checkLabel, checkUserId, type Identity } from './identity.js'
 import {
@@ -18,6 +19,7 @@ import { type FeedStatus, RevocationFeed } from './revocation-feed.js'
 import { describe, type Session } from './session.js'
 import { describeSession, type RequestContext } from './session-details.js'
 import { SessionStore } from './session-store.js'
+import { Tickets } from './tickets.js'
 import { type TokenEventMap, TokenEvents, type TokenListener } from './token-events.js'
 
 export interface TokenPair {
@@ -65,6 +67,7 @@ export interface TokenManagerSettings {
   readonly audience?: string | string[] | undefined
   readonly claims?: ClaimsSource | undefined
   readonly check: Check
+  readonly audit?: { readonly maxEntries: number } | undefined
 }
 
 /**
@@ -78,6 +81,9 @@ export class TokenManager {
   readonly #accessTokens: AccessTokens
   readonly #events: TokenEvents
   readonly #feed: RevocationFeed
+  readonly #audit: AuditStream
+  /** One-time tickets, for anything that is to be used once: codes sent by mail, links, captchas, the state of OAuth. */
+  readonly tickets: Tickets
 
   /** Use `fastify.tokens`. */
   constructor(settings: TokenManagerSettings) {
@@ -91,6 +97,9 @@ export class TokenManager {
       follow: settings.check === 'feed',
       erase: (revocation) => this.#erase(revocation)
     })
+    this.#audit = new AuditStream(settings)
+    if (settings.audit !== undefined) this.#audit.follow(this.#events, settings.audit.maxEntries)
+    this.tickets = new Tickets(settings)
   }
 
   /** How this process stands to the feed of revocations, for health checks. */
@@ -98,7 +107,7 @@ export class TokenManager {
     return this.#feed.status
   }
 
-  /** Listens to what happens to sessions. What a listener throws is logged, and changes nothing. */
+  /** Listens to what happens to sessions. What a listener throws is logged, and changes nothing. Throws a TypeError for an unknown event. */
   on<E extends keyof TokenEventMap>(event: E, listener: TokenListener<E>): this {
     this.#events.on(event, listener)
     return this
@@ -113,7 +122,10 @@ export class TokenManager {
     const label = checkLabel(identity.label)
     const fixed = checkClaims(identity.claims)
     const current = await this.#currentClaims(userId)
-    if (current === null) throw new RedisAuthError('FST_REDIS_AUTH_FORBIDDEN')
+    if (current === null) {
+      this.#events.emit('refuse', { ...origin(context), userId, reason: 'forbidden' })
+      throw new RedisAuthError('FST_REDIS_AUTH_FORBIDDEN')
+    }
     const secret = newSecret()
     const sessionId = sessionIdOf(secret)
     const details = describeSession(context, label, current === undefined ? fixed : {})
@@ -121,7 +133,12 @@ export class TokenManager {
     const { now, expires, evicted } = await this.#sessions.issue(userId, sessionId, details, after)
     await this.#announce(evicted.map((evictedId) => ({ userId, sessionId: evictedId })))
     for (const evictedId of evicted)
-      this.#events.emit('revoke', { userId, sessionId: evictedId, reason: 'max-sessions' })
+      this.#events.emit('revoke', {
+        ...origin(context),
+        userId,
+        sessionId: evictedId,
+        reason: 'max-sessions'
+      })
     this.#events.emit('issue', { ...origin(context), userId, sessionId })
     const token = { userId, generation: 0, secret }
     return this.#pair(token, sessionId, { now, expires, created: now }, current ?? fixed)
@@ -140,7 +157,8 @@ export class TokenManager {
     // Before the rotation: nothing that can fail may follow it.
     const current = await this.#currentClaims(userId)
     if (current === null) {
-      await this.#revoke(userId, sessionId, 'forbidden')
+      await this.#revoke(userId, sessionId, 'forbidden', context)
+      this.#events.emit('refuse', { ...origin(context), userId, reason: 'forbidden' })
       throw new RedisAuthError('FST_REDIS_AUTH_FORBIDDEN')
     }
     const { outcome, now, session } = await this.#sessions.rotate(userId, sessionId, generation)
@@ -148,14 +166,17 @@ export class TokenManager {
     if (outcome === 'REUSED') {
       await this.#announce([{ userId, sessionId }])
       this.#events.emit('reuse', { ...event, generation, current: session!.generation })
-      this.#events.emit('revoke', { userId, sessionId, reason: 'reuse' })
+      this.#events.emit('revoke', { ...event, reason: 'reuse' })
       throw new RedisAuthError('FST_REDIS_AUTH_REFRESH_TOKEN_REUSED')
     }
-    if (session === undefined || outcome === 'STALE')
+    if (session === undefined || outcome === 'STALE') {
+      this.#events.emit('refuse', { ...event, reason: outcome === 'STALE' ? 'stale' : 'ended' })
       throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
+    }
     // A failover has brought it back, and this process knows better.
     if (this.#feed.covers(userId, sessionId, session.created)) {
-      await this.#revoke(userId, sessionId, 'logout')
+      await this.#revoke(userId, sessionId, 'logout', context)
+      this.#events.emit('refuse', { ...event, reason: 'ended' })
       throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
     }
     this.#events.emit(outcome === 'REPLAY' ? 'replay' : outcome === 'HEALED' ? 'heal' : 'rotate', event)
@@ -181,26 +202,26 @@ export class TokenManager {
   }
 
   /** Ends the session of a refresh token, of whatever generation. False when it had ended, or the token is no good. */
-  async revoke(refreshToken: string): Promise<boolean> {
+  async revoke(refreshToken: string, context: RequestContext = {}): Promise<boolean> {
     const token = this.identify(refreshToken)
-    return token !== undefined && this.#revoke(token.userId, token.sessionId, 'logout')
+    return token !== undefined && this.#revoke(token.userId, token.sessionId, 'logout', context)
   }
 
   /** Ends one session of a user. False when it had ended, or can not be one. */
-  async revokeSession(userId: string, sessionId: string): Promise<boolean> {
-    return isSessionId(sessionId) && this.#revoke(userId, sessionId, 'logout')
+  async revokeSession(userId: string, sessionId: string, context: RequestContext = {}): Promise<boolean> {
+    return isSessionId(sessionId) && this.#revoke(userId, sessionId, 'logout', context)
   }
 
   /** Ends all sessions of a user but one, and answers how many. */
-  async revokeOthers(userId: string, sessionId: string): Promise<number> {
+  async revokeOthers(userId: string, sessionId: string, context: RequestContext = {}): Promise<number> {
     if (typeof sessionId !== 'string' || sessionId === '')
       throw new TypeError('revokeOthers needs the session to keep')
-    return this.#revokeAll(userId, sessionId)
+    return this.#revokeAll(userId, context, sessionId)
   }
 
   /** Ends all sessions of a user, and answers how many. */
-  revokeUser(userId: string): Promise<number> {
-    return this.#revokeAll(userId)
+  revokeUser(userId: string, context: RequestContext = {}): Promise<number> {
+    return this.#revokeAll(userId, context)
   }
 
   /** The live sessions of a user, the latest first. */
@@ -233,6 +254,16 @@ export class TokenManager {
     return claims
   }
 
+  /** Tells of a login that was refused for its credentials: POST /login does, and so should a login of your own. */
+  loginFailed(context: RequestContext): void {
+    this.#events.emit('refuse', { ...origin(context), reason: 'credentials' })
+  }
+
+  /** The latest entries of the audit stream, newest first, those before the id `before`. Empty unless some instance has option `tokens.audit`. */
+  auditLog(page: { limit?: number; before?: string } = {}): Promise<AuditEntry[]> {
+    return this.#audit.read(page)
+  }
+
   #open(refreshToken: string): RefreshToken | undefined {
     return typeof refreshToken === 'string' ? openRefreshToken(this.#keys, refreshToken) : undefined
   }
@@ -252,18 +283,24 @@ export class TokenManager {
     }
   }
 
-  async #revoke(userId: string, sessionId: string, reason: 'logout' | 'forbidden'): Promise<boolean> {
+  async #revoke(
+    userId: string,
+    sessionId: string,
+    reason: 'logout' | 'forbidden',
+    context: RequestContext
+  ): Promise<boolean> {
     const revocation = { userId, sessionId }
     const revoked = await this.#feed.enforce([revocation], () => this.#sessions.revoke(userId, sessionId))
-    if (revoked) this.#events.emit('revoke', { userId, sessionId, reason })
+    if (revoked) this.#events.emit('revoke', { ...origin(context), userId, sessionId, reason })
     return revoked
   }
 
-  async #revokeAll(userId: string, spared?: string): Promise<number> {
+  async #revokeAll(userId: string, context: RequestContext, spared?: string): Promise<number> {
     const { count } = await this.#feed.enforceForUser(userId, spared, () =>
       this.#sessions.revokeAll(userId, spared)
     )
     this.#events.emit('revoke', {
+      ...origin(context),
       userId,
       count,
       reason: 'logout-all',
@@ -299,4 +336,7 @@ export class TokenManager {
   }
 }
 
-const origin = ({ ip, userAgent }: RequestContext): RequestContext => ({ ip, userAgent })
+const origin = ({ ip, userAgent }: RequestContext): RequestContext => ({
+  ...(ip !== undefined && { ip }),
+  ...(userAgent !== undefined && { userAgent })
+})

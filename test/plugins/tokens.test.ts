@@ -57,7 +57,10 @@ t.test(
       () => app.tokens.revokeOthers('ada', 'x'),
       () => app.tokens.revokeUser('ada'),
       () => app.tokens.sessions('ada'),
-      () => app.tokens.verify('x')
+      () => app.tokens.verify('x'),
+      () => app.tokens.auditLog(),
+      () => app.tokens.tickets.create({ purpose: 'x' }),
+      () => app.tokens.tickets.consume({ purpose: 'x', ticket: 'x' })
     ]
     for (const refusal of refusals) await t.rejects(refusal(), { code: CODE, statusCode: 503 })
     t.equal(lines.filter(({ event }) => event === 'tokens.not-configured').length, refusals.length + 1)
@@ -83,6 +86,7 @@ t.test(
       app.tokens
     )
     t.equal(app.tokens.identify('x'), undefined)
+    t.equal(app.tokens.loginFailed({}), undefined)
     t.equal(lines.filter(({ event }) => event === 'login.without-tokens').length, 1)
   }
 )

@@ -1,5 +1,6 @@
 import t from 'tap'
 import {
+  auditRules,
   cacheRules,
   checkOptions,
   invalidOption,
@@ -112,7 +113,18 @@ const tables = {
       ['session', 'stateless'],
       ['', 'Session', 'none', null, 1, true]
     ],
+    audit: [
+      [true, false, {}, { maxEntries: 1 }],
+      [0, 'true', null, []]
+    ],
     redis: [[{}], notObjects]
+  },
+  'tokens.audit': {
+    known: auditRules,
+    maxEntries: [
+      [1, 100_000],
+      [0, ...notIntegers]
+    ]
   },
   cache: {
     known: cacheRules,
@@ -136,7 +148,15 @@ const tables = {
       ['', '/auth', '/api/v1/auth'],
       ['auth', '/', '/auth/', '//', '/a b', '/a//b', 1, null, false]
     ],
-    body: [[{}, { type: 'object' }], notObjects]
+    body: [[{}, { type: 'object' }], notObjects],
+    revoke: [
+      [true, false],
+      [0, 'true', null]
+    ],
+    introspect: [
+      [call, async () => {}],
+      [true, null, 'x', {}]
+    ]
   }
 } as const
 

@@ -48,6 +48,15 @@ t.test('accessTtl, refreshTtl and sessionTtl grow, or may be equal', async (t) =
   })
 })
 
+t.test('the audit stream is off, or keeps 100,000 entries or as many as said', async (t) => {
+  const maxEntries = (audit: unknown) => parse({ tokens: { secret, audit } }).tokens?.audit?.maxEntries
+  for (const off of [undefined, false]) t.equal(maxEntries(off), undefined)
+  for (const on of [true, {}, { maxEntries: undefined }]) t.equal(maxEntries(on), 100_000)
+  t.equal(maxEntries({ maxEntries: 5 }), 5)
+  t.throws(() => maxEntries({ entries: 5 }), refused(/unknown option "tokens.audit.entries"/))
+  t.throws(() => maxEntries({ maxEntries: 0 }), refused(/"tokens.audit.maxEntries" must be/))
+})
+
 t.test('a list that is given stays the own of whoever gave it', async (t) => {
   const secrets = [secret]
   const audience = ['a']

@@ -6,7 +6,7 @@ import { makeClient, type RedisClient } from '../../../src/redis/client.js'
 import { Commands } from '../../../src/redis/commands.js'
 import { bearer, build, login, post } from '../../support/app.js'
 import { cluster } from '../../support/cluster.js'
-import { connection } from '../../support/engine.js'
+import { connection, SECRET } from '../../support/engine.js'
 import { observer, type RedisServer } from '../../support/redis.js'
 
 const rootNodes = (nodes: RedisServer[]) => nodes.map(({ url }) => ({ url }))
@@ -46,6 +46,7 @@ t.test('on a cluster of three masters', async (t) => {
   t.test('sessions begin, rotate and end, and a guard sees it, through the option', async (t) => {
     const { app } = await build(t, {
       redis: { url: undefined, cluster: { rootNodes: rootNodes(nodes) }, commandTimeout: 2, required: true },
+      tokens: { secret: SECRET, audit: true },
       rateLimit: { login: { max: 100 } }
     })
     const users = Array.from({ length: 20 }, (_, n) => `user-${n}`)
@@ -67,6 +68,12 @@ t.test('on a cluster of three masters', async (t) => {
       t.equal((await post(app, '/auth/refresh', { refresh_token: second.refresh_token })).statusCode, 401)
       t.equal((await app.inject({ url: '/me', headers: bearer(second.access_token) })).statusCode, 401)
     }
+    for (const user of users) {
+      const ticket = await app.tokens.tickets.create({ purpose: 'link', data: { user } })
+      t.strictSame(await app.tokens.tickets.consume({ purpose: 'link', ticket }), { user })
+      t.equal(await app.tokens.tickets.consume({ purpose: 'link', ticket }), null)
+    }
+    t.equal((await app.tokens.auditLog()).length, 4 * users.length, 'issue, rotate, revoke, refuse')
     t.match(await app.redisConnection.info('cluster'), /cluster_enabled:1/)
     t.equal(await app.redisConnection.ping(), 'PONG')
   })

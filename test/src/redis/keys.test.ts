@@ -1,14 +1,18 @@
 import t from 'tap'
 import {
+  auditKey,
   cachePrefix,
   cacheTreePattern,
   escapeGlob,
   rateLimitKey,
+  ticketKey,
   userTokensKey
 } from '../../../src/redis/keys.js'
 
 t.test('every key starts with the key prefix and says what it is', async (t) => {
   t.equal(userTokensKey('fra:', 'ada'), 'fra:user_tokens:ada')
+  t.equal(ticketKey('fra:', 'x'), 'fra:ticket:x')
+  t.equal(auditKey('fra:'), 'fra:audit')
   t.equal(rateLimitKey('fra:', 'login', '10.0.0.1'), 'fra:rate_limit:login:10.0.0.1')
   t.equal(cachePrefix('fra:', ''), 'fra:cache::')
   t.equal(cachePrefix('fra:', 'a.b'), 'fra:cache:a.b:')

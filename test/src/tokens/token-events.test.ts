@@ -1,5 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import t from 'tap'
-import { TokenEvents } from '../../../src/tokens/token-events.js'
+import { TokenEvents, tokenEvents } from '../../../src/tokens/token-events.js'
 import { memoryLog } from '../../support/log.js'
 import { until } from '../../support/redis.js'
 
@@ -20,6 +21,27 @@ t.test('all listeners of an event are told, in order and at once', async (t) => 
 
 t.test('an event that nobody listens to is nothing', async (t) => {
   t.doesNotThrow(() => new TokenEvents(memoryLog()).emit('heal', EVENT))
+})
+
+t.test('an event that does not exist is refused by name', async (t) => {
+  const events = new TokenEvents(memoryLog())
+  for (const name of ['login', 'Issue', '', 'error', 'newListener'])
+    t.throws(() => events.on(name as 'issue', () => {}), { name: 'TypeError', message: `"${name}"` })
+})
+
+t.test('subscribers of the channels get the same messages', async (t) => {
+  const events = new TokenEvents(memoryLog())
+  const published: unknown[] = []
+  const told: unknown[] = []
+  const note = (message: unknown, name: string | symbol) => published.push([name, message])
+  for (const event of tokenEvents) {
+    subscribe(`fastify-redis-auth:${event}`, note)
+    t.teardown(() => unsubscribe(`fastify-redis-auth:${event}`, note))
+    events.on(event, (message: unknown) => told.push([`fastify-redis-auth:${event}`, message]))
+    events.emit(event, { ...EVENT, reason: 'ended', generation: 1, current: 2 } as never)
+  }
+  t.equal(published.length, 7)
+  t.strictSame(published, told)
 })
 
 t.test('a listener that throws or rejects is logged, and the others are told', async (t) => {

@@ -4,7 +4,7 @@ import { memoryLog } from '../../support/log.js'
 import { until } from '../../support/redis.js'
 import { codeOf, openSessions } from '../../support/sessions.js'
 
-const EVENTS = ['issue', 'rotate', 'replay', 'reuse', 'heal', 'revoke'] as const
+const EVENTS = ['issue', 'rotate', 'replay', 'reuse', 'heal', 'revoke', 'refuse'] as const
 
 t.test('what happens to a session is told, with who and from where, and never a token', async (t) => {
   const { tokens, age, record, write } = await openSessions(t)
@@ -31,8 +31,10 @@ t.test('what happens to a session is told, with who and from where, and never a 
     ['rotate', { ...session, ...context }],
     ['replay', { ...session, ...context }],
     ['heal', { ...session, ...context }],
+    ['refuse', { ...session, ...context, reason: 'stale' }],
     ['reuse', { ...session, ...context, generation: 0, current: 2 }],
-    ['revoke', { ...session, reason: 'reuse' }]
+    ['revoke', { ...session, ...context, reason: 'reuse' }],
+    ['refuse', { ...session, ...context, reason: 'ended' }]
   ])
   const text = JSON.stringify(told)
   for (const { refreshToken, accessToken } of [first, second, third]) {
