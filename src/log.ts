@@ -21,6 +21,8 @@ export const LogEvent = {
   tokensNotConfigured: 'tokens.not-configured',
   tokensListenerFailed: 'tokens.listener-failed',
   tokensClaimsFailed: 'tokens.claims-failed',
+  tokensKeysUnbound: 'tokens.keys-unbound',
+  jwksPathTaken: 'jwks.path-taken',
   loginFailed: 'login.failed',
   loginWithoutTokens: 'login.without-tokens',
   routeNotCached: 'route.not-cached',

@@ -21,8 +21,10 @@ export interface AccessClaims {
 
 /** How tokens are signed and checked: `alg`, signature, `typ`, `iss`, `aud` and the presence of our claims are its part. */
 export interface Jwt {
+  /** The `kid` in the header of its tokens (RFC 7515, section 4.1.4). All have one, or none has. */
+  readonly kid?: string | undefined
   sign(claims: AccessClaims): string
-  /** Throws for a token that is not good. */
+  /** Throws for a token that is not good. The claims are the caller's, to keep and to change. */
   verify(token: string): Record<string, unknown>
 }
 
@@ -49,6 +51,12 @@ const RESERVED = new Set([
   'cnf'
 ])
 
+/**
+ * How far in the future a token may begin, in ms: the clock is what this process makes of the last answer of Redis, and after a failover
+ * another server's. What is beyond would outlive `accessTtl` by as much.
+ */
+const LEEWAY = 60_000
+
 /** What a token presented by a client is answered with when it is no good (RFC 6750, section 3.1). */
 export const invalidAccessToken = (cause?: unknown): RedisAuthError =>
   new RedisAuthError('FST_REDIS_AUTH_INVALID_ACCESS_TOKEN', undefined, {
@@ -56,12 +64,23 @@ export const invalidAccessToken = (cause?: unknown): RedisAuthError =>
     ...(cause !== undefined && { cause })
   })
 
+/** The `kid` in the header of what may be a token. */
+function kidOf(token: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(token.split('.', 1)[0]!, 'base64url').toString()).kid
+  } catch {
+    return undefined
+  }
+}
+
 /** Access tokens: short-lived JWTs (RFC 9068) that name their session. */
 export class AccessTokens {
   readonly #settings: AccessTokenSettings
+  readonly #named: ReadonlyMap<unknown, Jwt>
 
   constructor(settings: AccessTokenSettings) {
     this.#settings = settings
+    this.#named = new Map(settings.jwts.filter(({ kid }) => kid !== undefined).map((jwt) => [jwt.kid, jwt]))
   }
 
   /** Signs a token. `now` and `sessionEnd` are ms by the clock of Redis. The app's claims can not override ours. */
@@ -93,23 +112,30 @@ export class AccessTokens {
   verify(token: string): AccessClaims {
     const claims = this.#open(token)
     const { clock, accessTtl } = this.#settings
-    const { sub, sid, iat, exp, jti } = claims
+    const { sub, sid, iat, exp, nbf = iat, jti } = claims
     const wellTyped =
       typeof sub === 'string' &&
       sub !== '' &&
       typeof sid === 'string' &&
       typeof jti === 'string' &&
       Number.isInteger(iat) &&
-      Number.isInteger(exp)
+      Number.isInteger(exp) &&
+      Number.isFinite(nbf)
     if (!wellTyped) throw invalidAccessToken()
     const now = clock.now()
-    if (now >= (exp as number) * 1000 || now >= (iat as number) * 1000 + accessTtl) throw invalidAccessToken()
+    const [issued, begins, ends] = [iat, nbf, exp].map((seconds) => (seconds as number) * 1000) as [
+      number,
+      number,
+      number
+    ]
+    if (now >= ends || now >= issued + accessTtl) throw invalidAccessToken()
+    if (Math.max(issued, begins) > now + LEEWAY) throw invalidAccessToken()
     return claims as AccessClaims
   }
 
   #open(token: string): Record<string, unknown> {
     let cause: unknown
-    for (const jwt of this.#settings.jwts) {
+    for (const jwt of this.#candidates(token)) {
       try {
         return jwt.verify(token)
       } catch (error) {
@@ -117,5 +143,11 @@ export class AccessTokens {
       }
     }
     throw invalidAccessToken(cause)
+  }
+  /** Those that may have signed a token: the one that its header names, or all where none has a name. */
+  #candidates(token: string): readonly Jwt[] {
+    if (this.#named.size === 0) return this.#settings.jwts
+    const jwt = this.#named.get(kidOf(token))
+    return jwt === undefined ? [] : [jwt]
   }
 }
