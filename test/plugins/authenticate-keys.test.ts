@@ -48,6 +48,16 @@ t.test('a token that is remembered is refused once it has ended', async (t) => {
   t.equal((await app.tokens.verify(accessToken)).sub, 'ada', 'and its refusal is not remembered')
 })
 
+t.test('sessions go on when an app turns to keys, and its old access tokens end', async (t) => {
+  const before = await build(t)
+  const { access_token, refresh_token } = await login(before.app)
+  const { app } = await build(t, { tokens: { secret: SECRET, keys: pairs } }, { at: before })
+  const me = (token: string) => app.inject({ url: '/me', headers: bearer(token) })
+  refused(t, await me(access_token), 401, 'FST_REDIS_AUTH_INVALID_ACCESS_TOKEN', INVALID_TOKEN)
+  const reply = await app.inject({ method: 'POST', url: '/auth/refresh', payload: { refresh_token } })
+  t.equal((await me(reply.json().access_token)).statusCode, 200)
+})
+
 t.test('keys without issuer or audience are warned of, once', async (t) => {
   for (const [options, warnings] of [
     [{ keys: pairs }, 1],
