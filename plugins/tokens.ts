@@ -30,7 +30,7 @@ const tokens: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { set
   if (own.keys !== undefined && (own.issuer === undefined || own.audience === undefined))
     fastify.log.warn(
       { event: LogEvent.tokensKeysUnbound },
-      'Option "tokens.keys" without "tokens.issuer" and "tokens.audience": whatever trusts these keys takes the tokens of this app for its own'
+      'Option "tokens.keys" needs "tokens.issuer" and "tokens.audience" beside it: without both, a token of this app passes for one of any other that trusts these keys'
     )
   const { keyPrefix, timeouts } = own.redis ?? settings.redis
   fastify.decorate(

@@ -52,8 +52,8 @@ const RESERVED = new Set([
 ])
 
 /**
- * How far in the future a token may begin, in ms: the clock is what this process makes of the last answer of Redis, and after a failover
- * another server's. What is beyond would outlive `accessTtl` by as much.
+ * How far in the future a token may begin, in ms; by as much it may outlive `accessTtl`. Our estimate of Redis's time is up to a second
+ * behind; after a failover another server tells the time, and before the first answer our own clock: those, NTP keeps within seconds.
  */
 const LEEWAY = 60_000
 
@@ -123,13 +123,9 @@ export class AccessTokens {
       Number.isFinite(nbf)
     if (!wellTyped) throw invalidAccessToken()
     const now = clock.now()
-    const [issued, begins, ends] = [iat, nbf, exp].map((seconds) => (seconds as number) * 1000) as [
-      number,
-      number,
-      number
-    ]
-    if (now >= ends || now >= issued + accessTtl) throw invalidAccessToken()
-    if (Math.max(issued, begins) > now + LEEWAY) throw invalidAccessToken()
+    const ms = (seconds: unknown) => (seconds as number) * 1000
+    if (now >= ms(exp) || now >= ms(iat) + accessTtl) throw invalidAccessToken()
+    if (Math.max(ms(iat), ms(nbf)) > now + LEEWAY) throw invalidAccessToken()
     return claims as AccessClaims
   }
 
