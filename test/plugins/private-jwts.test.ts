@@ -28,8 +28,9 @@ const hmac = (key: Buffer | string, text: string, hash = 'sha256') =>
   encode(createHmac(hash, key).update(text).digest())
 
 /**
- * The categories of JWS vectors in C2SP/wycheproof, json_web_signature_test. Its own vectors can not be presented
- * here: their payload is `foo`, which is no JWT, and none of their headers has a `typ`.
+ * What the JWS vectors of C2SP/wycheproof (json_web_signature_test) call by these names, made anew. The vectors themselves
+ * can not be presented here, as their payloads are text such as `foo` and no claims, and their headers have no `typ`.
+ * Left out are those of JWKs (`use`, `key_ops`), which no option takes.
  */
 const categories = (good: string, other: string): Record<string, string> => {
   const [header, body, signature] = good.split('.') as [string, string, string]
@@ -59,9 +60,18 @@ const categories = (good: string, other: string): Record<string, string> => {
     }),
     rejectsFlattenedJsonSerialization: JSON.stringify({ payload: body, protected: header, signature }),
     rejectsSignatureOfAnotherToken: `${header}.${body}.${other.split('.')[2]}`,
-    rejectsPadding: `${good}=`,
-    rejectsWhitespace: `${good} `,
-    rejectsNewlineInSignature: `${header}.${body}.${signature.slice(0, 4)}\n${signature.slice(4)}`,
+    ...Object.fromEntries(
+      [...' ?=+/\n\t\u0000\ufeff'].flatMap((odd) =>
+        [header, body, signature].flatMap((part) =>
+          [odd + part, part + odd, part.slice(0, 4) + odd + part.slice(4), odd + part.slice(1)].map(
+            (changed, n) => [
+              `rejectsInvalidCharacter ${JSON.stringify(odd)} ${n} in ${part.slice(0, 5)}`,
+              good.replace(part, changed)
+            ]
+          )
+        )
+      )
+    ),
     rejectsShortenedSignature: good.slice(0, -2),
     rejectsLengthenedSignature: `${good}AA`,
     rejectsImpossibleLength: `${good}AAA`
