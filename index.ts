@@ -15,6 +15,7 @@ import redis from './plugins/redis.js'
 import responseCache from './plugins/response-cache.js'
 import tokens from './plugins/tokens.js'
 import { authRoutes } from './routes/auth/index.js'
+import { jwks } from './routes/jwks.js'
 import type { RedisAuthOptions } from './src/options.js'
 import { parseOptions } from './src/settings.js'
 
@@ -45,6 +46,7 @@ export type { Identity } from './src/tokens/identity.js'
 export type { FeedStatus } from './src/tokens/revocation-feed.js'
 export type { Session } from './src/tokens/session.js'
 export type { RequestContext } from './src/tokens/session-details.js'
+export type { SigningAlgorithm, SigningKey } from './src/tokens/signing-key.js'
 export type { NewTicket, PresentedTicket, Tickets } from './src/tokens/tickets.js'
 export type { SessionEvent, TokenEventMap, TokenListener } from './src/tokens/token-events.js'
 export type {
@@ -92,11 +94,13 @@ const plugin: FastifyPluginAsync<RedisAuthOptions> = async (fastify, options) =>
   await fastify.register(authenticate, { settings })
   if (limits.global !== undefined) await fastify.register(rateLimit, { settings })
   if (settings.tokens === undefined || routes === undefined) return
+  // Options that Fastify reads itself; a plugin of the root has no context of its own to which they would apply.
+  const { logLevel, logSerializers } = options as FastifyOwnOptions
+  const logging = { ...(logLevel && { logLevel }), ...(logSerializers && { logSerializers }) }
+  if (settings.tokens.keys !== undefined)
+    await fastify.register(jwks, { keys: settings.tokens.keys, ...logging })
   await fastify.register(async (scope) => {
     if (limits.global === undefined) await scope.register(rateLimit, { settings })
-    // Options that Fastify reads itself; a plugin of the root has no context of its own to which they would apply.
-    const { logLevel, logSerializers } = options as FastifyOwnOptions
-    const logging = { ...(logLevel && { logLevel }), ...(logSerializers && { logSerializers }) }
     await scope.register(authRoutes, { settings, prefix: routes.prefix, ...logging })
   })
 }

@@ -1,14 +1,12 @@
-import fastifyJwt from '@fastify/jwt'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { RedisAuthError } from '../src/errors.js'
 import { LogEvent } from '../src/log.js'
 import { Commands } from '../src/redis/commands.js'
-import type { Settings, TokenSettings } from '../src/settings.js'
-import type { Jwt } from '../src/tokens/access-token.js'
-import { deriveKey } from '../src/tokens/derive-key.js'
+import type { Settings } from '../src/settings.js'
 import { Tickets } from '../src/tokens/tickets.js'
 import { TokenManager } from '../src/tokens/token-manager.js'
+import { privateJwts } from './private-jwts.js'
 import { connectionFor } from './redis.js'
 
 declare module 'fastify' {
@@ -30,6 +28,11 @@ const tokens: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { set
     fastify.decorate('tokens', notConfigured(fastify))
     return
   }
+  if (own.keys !== undefined && (own.issuer === undefined || own.audience === undefined))
+    fastify.log.warn(
+      { event: LogEvent.tokensKeysUnbound },
+      'Option "tokens.keys" needs "tokens.issuer" and "tokens.audience" beside it: without both, a token of this app passes for one of any other that trusts these keys'
+    )
   const { keyPrefix, timeouts } = own.redis ?? settings.redis
   fastify.decorate(
     'tokens',
@@ -41,39 +44,6 @@ const tokens: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { set
       jwts: await privateJwts(fastify, own, keyPrefix)
     })
   )
-}
-
-/** One @fastify/jwt a secret, in a context of their own: the host may register it too, before or after. */
-async function privateJwts(
-  fastify: FastifyInstance,
-  settings: TokenSettings,
-  keyPrefix: string
-): Promise<[Jwt, ...Jwt[]]> {
-  const { secrets, issuer, audience } = settings
-  const namespaces: Record<string, Jwt> = Object.create(null)
-  await fastify.register(async (child) => {
-    child.decorate('jwt', namespaces as never)
-    for (const [index, secret] of secrets.entries())
-      await child.register(fastifyJwt, {
-        namespace: `secret${index}`,
-        secret: deriveKey(secret, 'access', keyPrefix),
-        sign: { algorithm: 'HS256', header: { alg: 'HS256', typ: 'at+jwt' } },
-        verify: {
-          algorithms: ['HS256'],
-          checkTyp: 'at+jwt',
-          requiredClaims: [
-            ...['sub', 'sid', 'iat', 'exp', 'jti'],
-            ...(issuer === undefined ? [] : ['iss']),
-            ...(audience === undefined ? [] : ['aud'])
-          ],
-          // AccessTokens checks the end itself, by the clock of Redis.
-          ignoreExpiration: true,
-          ...(issuer !== undefined && { allowedIss: issuer }),
-          ...(audience !== undefined && { allowedAud: audience })
-        }
-      })
-  })
-  return Object.values(namespaces) as [Jwt, ...Jwt[]]
 }
 
 /** Guards never fail open: without option `tokens` everything is refused, and the log says why. */

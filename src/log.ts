@@ -24,6 +24,8 @@ export const LogEvent = {
   tokensClaimsFailed: 'tokens.claims-failed',
   auditFailed: 'audit.failed',
   auditResumed: 'audit.resumed',
+  tokensKeysUnbound: 'tokens.keys-unbound',
+  jwksPathTaken: 'jwks.path-taken',
   loginFailed: 'login.failed',
   loginWithoutTokens: 'login.without-tokens',
   routeNotCached: 'route.not-cached',

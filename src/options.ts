@@ -6,6 +6,7 @@ import { type Duration, type TTL, toMilliseconds } from './duration.js'
 import { RedisAuthError } from './errors.js'
 import type { RedisClient } from './redis/client.js'
 import type { Identity } from './tokens/identity.js'
+import { keyTypes, readKey, type SigningKey } from './tokens/signing-key.js'
 import type { Check, ClaimsSource } from './tokens/token-manager.js'
 
 /**
@@ -46,6 +47,11 @@ export interface RedisOptions {
 export interface TokenOptions {
   /** At least 32 bytes, or several such: the first signs, all verify. Default: TOKEN_SECRET. There must be one. */
   secret?: string | readonly string[] | undefined
+  /**
+   * Keys of access tokens, so that other services can verify them and only this one can make them: the first signs, all verify, `secret`
+   * alone verifies none. They are published at /.well-known/jwks.json. With them, set `issuer` and `audience`. Default: HS256 by `secret`.
+   */
+  keys?: readonly SigningKey[] | undefined
   /** How long an access token is good, at least a second. Default: '10m'. */
   accessTtl?: Duration | undefined
   /** How long a session lives without a refresh, at least `accessTtl`. Default: '14d'. */
@@ -220,6 +226,10 @@ export const tokenRules: Rules<TokenOptions> = {
     (value) => isSecret(value) || (Array.isArray(value) && value.length > 0 && value.every(isSecret)),
     `be a string of at least ${MINIMUM_SECRET_BYTES} bytes, or a list of such`
   ],
+  keys: [
+    (value) => Array.isArray(value) && value.length > 0 && value.every(isObject),
+    'be a list of at least one { kid, alg, privateKey, publicKey }'
+  ],
   accessTtl: [(value) => (toMilliseconds(value) ?? 0) >= 1000, `${duration[1]}, at least a second`],
   refreshTtl: duration,
   sessionTtl: duration,
@@ -240,6 +250,22 @@ export const tokenRules: Rules<TokenOptions> = {
 }
 
 export const auditRules: Rules<AuditOptions> = { maxEntries: integer(1) }
+
+export const signingKeyRules: Rules<SigningKey> = {
+  kid: [
+    (value) => typeof value === 'string' && /^[!-~]{1,128}$/.test(value),
+    'be 1 to 128 printable ASCII characters without spaces'
+  ],
+  alg: [
+    (value) => typeof value === 'string' && Object.hasOwn(keyTypes, value),
+    "be 'ES256', 'RS256' or 'EdDSA'"
+  ],
+  privateKey: [
+    (value) => readKey(value)?.type === 'private',
+    'be a private key: PEM without a passphrase, or a KeyObject'
+  ],
+  publicKey: [(value) => readKey(value)?.type === 'public', 'be a public key: PEM, or a KeyObject']
+}
 
 export const cacheRules: Rules<CacheOptions> = {
   ttl: [(value) => value === 'forever' || duration[0](value), `${duration[1]}, or 'forever'`],

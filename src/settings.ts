@@ -25,8 +25,10 @@ import {
   timeoutRules,
   tokenRules
 } from './options.js'
+import { parseKeys } from './parse-keys.js'
 import { makeClient } from './redis/client.js'
 import type { ConnectionOptions } from './redis/connection.js'
+import type { KeyPair } from './tokens/signing-key.js'
 import type { TokenManagerSettings } from './tokens/token-manager.js'
 
 /** Options as the code uses them: checked, complete, times in ms. */
@@ -40,6 +42,8 @@ export interface CacheSettings extends Pick<CacheManagerSettings, 'ttl' | 'longT
 }
 
 export interface TokenSettings extends Omit<TokenManagerSettings, 'commands' | 'log' | 'keyPrefix' | 'jwts'> {
+  /** Undefined: access tokens are signed with the secrets. */
+  readonly keys: readonly KeyPair[] | undefined
   readonly redis: RedisSettings | undefined
 }
 
@@ -206,6 +210,7 @@ function parseTokens(options: TokenOptions, defaults: Defaults, keyPrefix: strin
   if (isObject(audit)) checkOptions('tokens.audit', audit, auditRules)
   return {
     secrets,
+    keys: options.keys && parseKeys(options.keys),
     accessTtl,
     refreshTtl,
     sessionTtl,

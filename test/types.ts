@@ -1,4 +1,5 @@
 /** Compiled with the rest, and never run: what an author of an app may write, and what the compiler refuses. */
+import type { KeyObject } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
 import Fastify from 'fastify'
 import redisAuth, {
@@ -11,6 +12,8 @@ import redisAuth, {
   type Login,
   type RedisAuthOptions,
   type Session,
+  type SigningAlgorithm,
+  type SigningKey,
   type TokenManager,
   type TokenPair
 } from '../index.js'
@@ -144,8 +147,26 @@ export const asyncLogin: Login<{ pin: number }> = async ({ pin }) => (pin === 1 
 export const limit: Limit = { max: async () => 3, timeWindow: '1 minute', ban: 5 }
 export const codes: readonly ErrorCode[] = errorCodes
 
+declare const key: KeyObject
+export const keys: readonly SigningKey[] = [
+  { kid: '1', alg: 'ES256', privateKey: 'pem' },
+  { kid: '2', alg: 'RS256', privateKey: key, publicKey: undefined },
+  { kid: '3', alg: 'EdDSA', privateKey: undefined, publicKey: key }
+]
+export const keyed: RedisAuthOptions = { tokens: { secret: 'x', keys } }
+export const unkeyed: RedisAuthOptions = { tokens: { keys: undefined } }
+holds<Same<SigningAlgorithm, 'ES256' | 'RS256' | 'EdDSA'>>()
+
 export async function whatIsRefused() {
   const app = Fastify()
+  // @ts-expect-error: a key has a name
+  await app.register(redisAuth, { tokens: { keys: [{ alg: 'ES256', privateKey: key }] } })
+  // @ts-expect-error: a secret is no key
+  await app.register(redisAuth, { tokens: { keys: [{ kid: '1', alg: 'HS256', privateKey: 'x' }] } })
+  // @ts-expect-error: unknown option of a key
+  await app.register(redisAuth, { tokens: { keys: [{ kid: '1', alg: 'ES256', secret: 'x' }] } })
+  // @ts-expect-error: a key in bytes
+  await app.register(redisAuth, { tokens: { keys: [{ kid: '1', alg: 'ES256', privateKey: Buffer.of(1) }] } })
   // @ts-expect-error: unknown option
   await app.register(redisAuth, { token: {} })
   // @ts-expect-error: unknown option within

@@ -24,8 +24,10 @@ export interface AccessClaims {
 
 /** How tokens are signed and checked: `alg`, signature, `typ`, `iss`, `aud` and the presence of our claims are its part. */
 export interface Jwt {
+  /** The `kid` in the header of its tokens (RFC 7515, section 4.1.4). All have one, or none has. */
+  readonly kid?: string | undefined
   sign(claims: AccessClaims): string
-  /** Throws for a token that is not good. */
+  /** Throws for a token that is not good. The claims are the caller's, to keep and to change. */
   verify(token: string): Record<string, unknown>
 }
 
@@ -59,6 +61,12 @@ const RESERVED = new Set([
   'cnf'
 ])
 
+/**
+ * How far in the future a token may begin, in ms; by as much it may outlive `accessTtl`. Our estimate of Redis's time is up to a second
+ * behind; after a failover another server tells the time, and before the first answer our own clock: those, NTP keeps within seconds.
+ */
+const LEEWAY = 60_000
+
 /** What a token presented by a client is answered with when it is no good (RFC 6750, section 3.1). */
 export const invalidAccessToken = (cause?: unknown): RedisAuthError =>
   new RedisAuthError('FST_REDIS_AUTH_INVALID_ACCESS_TOKEN', undefined, {
@@ -77,12 +85,23 @@ function checkFresh(loggedIn: unknown, now: number, maxAge: Duration): void {
   })
 }
 
+/** The `kid` in the header of what may be a token. */
+function kidOf(token: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(token.split('.', 1)[0]!, 'base64url').toString()).kid
+  } catch {
+    return undefined
+  }
+}
+
 /** Access tokens: short-lived JWTs (RFC 9068) that name their session. */
 export class AccessTokens {
   readonly #settings: AccessTokenSettings
+  readonly #named: ReadonlyMap<unknown, Jwt>
 
   constructor(settings: AccessTokenSettings) {
     this.#settings = settings
+    this.#named = new Map(settings.jwts.filter(({ kid }) => kid !== undefined).map((jwt) => [jwt.kid, jwt]))
   }
 
   /** Signs a token. The app's claims can not override ours. */
@@ -114,24 +133,27 @@ export class AccessTokens {
   verify(token: string, maxAge?: Duration): AccessClaims {
     const claims = this.#open(token)
     const { clock, accessTtl } = this.#settings
-    const { sub, sid, iat, exp, jti } = claims
+    const { sub, sid, iat, exp, nbf = iat, jti } = claims
     const wellTyped =
       typeof sub === 'string' &&
       sub !== '' &&
       typeof sid === 'string' &&
       typeof jti === 'string' &&
       Number.isInteger(iat) &&
-      Number.isInteger(exp)
+      Number.isInteger(exp) &&
+      Number.isFinite(nbf)
     if (!wellTyped) throw invalidAccessToken()
     const now = clock.now()
-    if (now >= (exp as number) * 1000 || now >= (iat as number) * 1000 + accessTtl) throw invalidAccessToken()
+    const ms = (seconds: unknown) => (seconds as number) * 1000
+    if (now >= ms(exp) || now >= ms(iat) + accessTtl) throw invalidAccessToken()
+    if (Math.max(ms(iat), ms(nbf)) > now + LEEWAY) throw invalidAccessToken()
     if (maxAge !== undefined) checkFresh(claims.auth_time, now, maxAge)
     return claims as AccessClaims
   }
 
   #open(token: string): Record<string, unknown> {
     let cause: unknown
-    for (const jwt of this.#settings.jwts) {
+    for (const jwt of this.#candidates(token)) {
       try {
         return jwt.verify(token)
       } catch (error) {
@@ -139,5 +161,12 @@ export class AccessTokens {
       }
     }
     throw invalidAccessToken(cause)
+  }
+
+  /** Those that may have signed a token: the one that its header names, or all where none has a name. */
+  #candidates(token: string): readonly Jwt[] {
+    if (this.#named.size === 0) return this.#settings.jwts
+    const jwt = this.#named.get(kidOf(token))
+    return jwt === undefined ? [] : [jwt]
   }
 }

@@ -1,11 +1,14 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createHmac, generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
+import { deriveKey } from '../../src/tokens/derive-key.js'
 import { bearer, build, login } from '../support/app.js'
 import { SECRET } from '../support/engine.js'
 import { claims, forge } from '../support/forge.js'
+import { encode } from '../support/keys.js'
 import { INVALID_TOKEN, refused } from '../support/refused.js'
 
-const encode = (part: unknown) => Buffer.from(JSON.stringify(part)).toString('base64url')
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+const nextLetter = (letter: string) => ALPHABET[ALPHABET.indexOf(letter) ^ 1]
 const now = Math.floor(Date.now() / 1000)
 
 t.test(
@@ -18,6 +21,11 @@ t.test(
       options: { header?: object; key?: Buffer | string; hash?: string } = {}
     ) => forge(keyPrefix, claims({ sid, ...changes }), options)
     const unsigned = (header: object) => `${encode({ typ: 'at+jwt', ...header })}.${encode(claims({ sid }))}.`
+    const jws = (header: unknown, payload: unknown) => {
+      const text = `${encode(header)}.${encode(payload)}`
+      const mac = createHmac('sha256', deriveKey(SECRET, 'access', keyPrefix))
+      return `${text}.${mac.update(text).digest('base64url')}`
+    }
     const [header, payload, signature] = good.split('.') as [string, string, string]
     const flipped = (signature[0] === 'A' ? 'B' : 'A') + signature.slice(1)
     const { publicKey } = generateKeyPairSync('rsa', {
@@ -43,6 +51,7 @@ t.test(
       'a longer signature': `${good}A`,
       'padded base64': `${good}=`,
       'another payload': `${header}.${encode(claims({ sid, sub: 'bob' }))}.${signature}`,
+      'other spare bits at the end': good.slice(0, -1) + nextLetter(good.at(-1)!),
       'another key': sign({}, { key: 'x'.repeat(32) }),
       'the secret itself as the key': sign({}, { key: SECRET }),
       'no key': sign({}, { key: '' }),
@@ -54,6 +63,13 @@ t.test(
       'alg EdDSA': sign({}, { header: { alg: 'EdDSA' } }),
       'a key in the header': sign({}, { header: { jwk: { kty: 'oct', k: encode('a') } }, key: 'a' }),
       'a path as kid': sign({}, { header: { kid: '../../../dev/null' }, key: '' }),
+      'a kid, and an empty key': sign({}, { header: { kid: '1' }, key: '' }),
+      'the address of a key set': sign({}, { header: { jku: 'http://127.0.0.1:1/' }, key: 'a' }),
+      'the address of a certificate': sign({}, { header: { x5u: 'http://127.0.0.1:1/' }, key: 'a' }),
+      'alg none after alg': jws('{"alg":"HS256","typ":"at+jwt","alg":"none"}', claims({ sid })),
+      'lists in lists': jws({ alg: 'HS256', typ: 'at+jwt' }, `${'['.repeat(5000)}${']'.repeat(5000)}`),
+      'typ with letters that look like it': sign({}, { header: { typ: 'aｔ+jwt' } }),
+      'an empty list of critical headers': sign({}, { header: { crit: [] } }),
       'an unknown critical header': sign({}, { header: { crit: ['x'], x: 1 } }),
       'unencoded payload as a critical header': sign({}, { header: { crit: ['b64'], b64: false } }),
       'an empty crit': sign({}, { header: { crit: [] } }),
@@ -71,6 +87,8 @@ t.test(
       'iat as text': sign({ iat: String(now) }),
       'nbf in the future': sign({ nbf: now + 500 }),
       'nbf as text': sign({ nbf: 'soon' }),
+      'nbf null': sign({ nbf: null }),
+      'iat in the future': sign({ iat: now + 3600, exp: now + 4000 }),
       'no sub': sign({ sub: undefined }),
       'an empty sub': sign({ sub: '' }),
       'sub a number': sign({ sub: 1 }),

@@ -9,10 +9,13 @@ import {
   redisRules,
   routeRules,
   rules,
+  signingKeyRules,
   timeoutRules,
   tokenRules
 } from '../../src/options.js'
+import { newKey } from '../support/keys.js'
 
+const { privateKey, publicKey } = newKey('k', 'ES256')
 const SECRET = 'x'.repeat(32)
 const call = () => {}
 const client = { sendCommand: call, connect: call }
@@ -89,6 +92,10 @@ const tables = {
       [SECRET, 'é'.repeat(16), [SECRET], [SECRET, SECRET]],
       ['', 'x'.repeat(31), 'é'.repeat(15), [], ['x'], [SECRET, 'x'], [[SECRET]], 1, null, Buffer.from(SECRET)]
     ],
+    keys: [
+      [[{}], [{}, {}]],
+      [[], [1], [{}, null], [[]], {}, null, 'x', 1]
+    ],
     accessTtl: [
       [1, '1s', '10m'],
       [0.999, '999ms', ...notDurations, 'forever']
@@ -125,6 +132,19 @@ const tables = {
       [1, 100_000],
       [0, ...notIntegers]
     ]
+  },
+  'tokens.keys[0]': {
+    known: signingKeyRules,
+    kid: [
+      ['1', 'key-1', '../../x', '__proto__', 'x'.repeat(128)],
+      ['x'.repeat(129), 'a b', 'a\n', 'é', ...notStrings]
+    ],
+    alg: [
+      ['ES256', 'RS256', 'EdDSA'],
+      ['HS256', 'none', 'ES512', 'toString', ...notStrings]
+    ],
+    privateKey: [[privateKey], [publicKey, 'x', ...notStrings]],
+    publicKey: [[publicKey], [privateKey, 'x', ...notStrings]]
   },
   cache: {
     known: cacheRules,
@@ -172,7 +192,10 @@ for (const [path, { known, ...options }] of Object.entries(tables))
         for (const value of bad!)
           t.throws(
             () => checkOptions(path, { [option]: value }, known),
-            { code: 'FST_REDIS_AUTH_INVALID_OPTION', message: new RegExp(`^option "${name}" must be .`) },
+            {
+              code: 'FST_REDIS_AUTH_INVALID_OPTION',
+              message: new RegExp(`^option "${name.replace(/[[\]]/g, '.')}" must be .`)
+            },
             `${name}: ${JSON.stringify(value)}`
           )
       }

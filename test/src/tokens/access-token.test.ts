@@ -103,6 +103,26 @@ t.test('a token is good no longer than our own accessTtl, whatever end it names'
   t.throws(() => tokens.verify(long), { code: 'FST_REDIS_AUTH_INVALID_ACCESS_TOKEN' })
 })
 
+t.test(
+  'a token that begins in the future is refused, but for a minute by which clocks may differ',
+  async (t) => {
+    const { tokens, clock } = open()
+    const seconds = NOW / 1000
+    const ahead = (changes: object) => plain.sign({ ...good, exp: good.exp + 120, ...changes })
+    for (const name of ['iat', 'nbf']) {
+      clock.time = NOW
+      t.equal(tokens.verify(ahead({ [name]: seconds + 60 })).sub, 'ada')
+      const early = ahead({ [name]: seconds + 61 })
+      t.throws(() => tokens.verify(early), { code: 'FST_REDIS_AUTH_INVALID_ACCESS_TOKEN' }, name)
+      clock.time = NOW + 1000
+      t.equal(tokens.verify(early).sub, 'ada', 'and is good when its time has come')
+    }
+    t.equal(tokens.verify(ahead({ nbf: seconds - 0.5 })).sub, 'ada', 'a fraction is a time')
+    for (const nbf of [null, '', '1', true, [], {}, [seconds]])
+      t.throws(() => tokens.verify(ahead({ nbf })), { code: 'FST_REDIS_AUTH_INVALID_ACCESS_TOKEN' })
+  }
+)
+
 t.test('a claim that is missing or of another type makes a token invalid', async (t) => {
   const { tokens } = open()
   const wrong = [null, '', '1', true, [], {}, 1.5, -1e300]
@@ -169,4 +189,29 @@ t.test('a login that must be fresh is held against auth_time, by the clock of Re
   for (const auth_time of [undefined, null, '9999999999'])
     t.throws(() => tokens.verify(JSON.stringify({ ...good, auth_time }), 3601), stale)
   t.throws(() => tokens.verify(accessToken, 'soon' as never), { name: 'TypeError', message: /"maxAge"/ })
+})
+
+t.test('of Jwts that have a kid only the one that the header names is asked', async (t) => {
+  const asked: string[] = []
+  const named = (kid: string): Jwt => ({
+    kid,
+    sign: (claims) =>
+      `${Buffer.from(JSON.stringify({ kid })).toString('base64url')}.${JSON.stringify(claims)}`,
+    verify: (token) => {
+      asked.push(kid)
+      return JSON.parse(token.slice(token.indexOf('.') + 1))
+    }
+  })
+  const { tokens } = open({ jwts: [named('a'), named('b'), named('__proto__')] })
+  for (const kid of ['b', 'a', '__proto__']) t.equal(tokens.verify(named(kid).sign(good)).sub, 'ada')
+  t.strictSame(asked.splice(0), ['b', 'a', '__proto__'])
+
+  const refusal = { code: 'FST_REDIS_AUTH_INVALID_ACCESS_TOKEN', cause: undefined }
+  const header = (fields: unknown) => Buffer.from(JSON.stringify(fields)).toString('base64url')
+  const heads = [{ kid: 'c' }, { kid: ['a'] }, { kid: null }, { kid: 7 }, {}, null, [], 'a'].map(header)
+  for (const head of ['', '{', 'a', '....', ...heads])
+    t.throws(() => tokens.verify(`${head}.${JSON.stringify(good)}`), refusal, head)
+  for (const odd of [undefined, null, 7, {}, [], Buffer.from('a')])
+    t.throws(() => tokens.verify(odd as never), refusal)
+  t.strictSame(asked, [])
 })

@@ -1,0 +1,35 @@
+import { createPublicKey } from 'node:crypto'
+import { checkOptions, invalidOption, signingKeyRules } from './options.js'
+import { type KeyPair, keyTypes, readKey, type SigningKey } from './tokens/signing-key.js'
+
+/** Checks option `tokens.keys`, which is known to be a list. Throws FST_REDIS_AUTH_INVALID_OPTION, naming the option and nothing of the key. */
+export function parseKeys(keys: readonly SigningKey[]): readonly KeyPair[] {
+  const pairs = keys.map((key, index) => parseKey(`tokens.keys[${index}]`, key))
+  const kids = pairs.map(({ kid }) => kid)
+  for (const [index, kid] of kids.entries())
+    if (kids.indexOf(kid) !== index)
+      throw invalidOption(
+        `option "tokens.keys[${index}].kid" must not be that of "tokens.keys[${kids.indexOf(kid)}]"`
+      )
+  if (pairs[0]!.privateKey === undefined)
+    throw invalidOption('option "tokens.keys[0].privateKey" is required: the first key signs')
+  return pairs
+}
+
+function parseKey(path: string, key: SigningKey): KeyPair {
+  checkOptions(path, key, signingKeyRules)
+  const { kid, alg } = key
+  for (const option of ['kid', 'alg'] as const)
+    if (key[option] === undefined) throw invalidOption(`option "${path}.${option}" is required`)
+  const privateKey = readKey(key.privateKey)
+  const publicKey = readKey(key.publicKey) ?? (privateKey && createPublicKey(privateKey))
+  if (publicKey === undefined)
+    throw invalidOption(`option "${path}.publicKey" is required beside no "${path}.privateKey"`)
+  const [fits, must] = keyTypes[alg]
+  for (const [option, given] of Object.entries({ privateKey, publicKey }))
+    if (given !== undefined && !fits(given))
+      throw invalidOption(`option "${path}.${option}" must ${must}, as "${path}.alg" is '${alg}'`)
+  if (privateKey !== undefined && !createPublicKey(privateKey).equals(publicKey))
+    throw invalidOption(`option "${path}.publicKey" must be that of "${path}.privateKey"`)
+  return { kid, alg, privateKey, publicKey }
+}
