@@ -26,6 +26,7 @@ export type { Duration, TTL } from './src/duration.js'
 export { type ErrorCode, errorCodes, RedisAuthError } from './src/errors.js'
 export type {
   CacheOptions,
+  CookieOptions,
   Credentials,
   Limit,
   Login,

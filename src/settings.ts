@@ -4,8 +4,10 @@ import { type Duration, toMilliseconds } from './duration.js'
 import { type Defaults, type Environment, readEnvironment } from './environment.js'
 import {
   type CacheOptions,
+  type CookieOptions,
   cacheRules,
   checkOptions,
+  cookieRules,
   invalidOption,
   isObject,
   type Limit,
@@ -14,6 +16,7 @@ import {
   type RateLimits,
   type RedisAuthOptions,
   type RedisOptions,
+  type RouteOptions,
   redisRules,
   routeRules,
   rules,
@@ -22,6 +25,7 @@ import {
   timeoutRules,
   tokenRules
 } from './options.js'
+import { bareOrigin } from './origin.js'
 import { makeClient } from './redis/client.js'
 import type { ConnectionOptions } from './redis/connection.js'
 import type { TokenManagerSettings } from './tokens/token-manager.js'
@@ -40,12 +44,26 @@ export interface TokenSettings extends Omit<TokenManagerSettings, 'commands' | '
   readonly redis: RedisSettings | undefined
 }
 
+export interface RouteSettings {
+  readonly prefix: string
+  readonly body: TSchema | undefined
+  /** Undefined: refresh tokens travel in bodies. */
+  readonly cookie: CookieSettings | undefined
+}
+
+export interface CookieSettings {
+  readonly name: string
+  readonly path: string
+  readonly secure: boolean
+  readonly origins: ReadonlySet<string>
+}
+
 export interface Settings {
   readonly redis: RedisSettings
   readonly cache: CacheSettings | undefined
   readonly tokens: TokenSettings | undefined
   readonly login: Login<never> | undefined
-  readonly routes: { readonly prefix: string; readonly body: TSchema | undefined } | undefined
+  readonly routes: RouteSettings | undefined
   readonly limits: Readonly<Record<'login' | 'refresh' | 'routes' | 'global', Limit | undefined>>
 }
 
@@ -59,14 +77,13 @@ export function parseOptions(options: RedisAuthOptions, env: Environment): Setti
   if ('prefix' in options) throw invalidOption('option "prefix" belongs under "routes": routes.prefix')
   const own = Object.fromEntries(Object.entries(options).filter(([option]) => !FASTIFYS.includes(option)))
   checkOptions('', own, rules)
-  if (routes !== false) checkOptions('routes', routes, routeRules)
   const shared = parseRedis('redis', redis, defaults)
   return {
     redis: shared,
     cache: cache === false ? undefined : parseCache(cache, defaults, shared.keyPrefix),
     tokens: tokens && parseTokens(tokens, defaults, shared.keyPrefix),
     login: login as Login<never> | undefined,
-    routes: routes === false ? undefined : { prefix: routes.prefix ?? '/auth', body: routes.body },
+    routes: routes === false ? undefined : parseRoutes(routes, env),
     limits: parseLimits(rateLimit)
   }
 }
@@ -79,6 +96,29 @@ export function parseCacheOptions(
   const defaults = readEnvironment(env)
   const settings = parseCache({ ...options, redis: options.redis ?? {} }, defaults, undefined, '')
   return { ...settings, redis: settings.redis! }
+}
+
+function parseRoutes(options: RouteOptions, env: Environment): RouteSettings {
+  checkOptions('routes', options, routeRules)
+  const { prefix = '/auth', body, transport = 'body', cookie } = options
+  if (transport === 'cookie') return { prefix, body, cookie: parseCookie(cookie, env) }
+  if (cookie !== undefined)
+    throw invalidOption('option "routes.cookie" has no effect unless "routes.transport" is \'cookie\'')
+  return { prefix, body, cookie: undefined }
+}
+
+function parseCookie(options: CookieOptions = {}, { NODE_ENV }: Environment): CookieSettings {
+  checkOptions('routes.cookie', options, cookieRules)
+  const { path, origins = [] } = options
+  // Not every browser takes a Secure cookie over http, not even from localhost.
+  const secure = NODE_ENV !== 'development' && NODE_ENV !== 'test'
+  const prefix = path === undefined ? '__Host-' : '__Secure-'
+  return {
+    name: `${secure ? prefix : ''}refresh_token`,
+    path: path ?? '/',
+    secure,
+    origins: new Set(origins.map((origin) => bareOrigin(origin)!))
+  }
 }
 
 /** What each source says itself, or is not asked. */

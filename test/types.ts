@@ -102,6 +102,7 @@ export async function allThatMayBeGiven() {
   await app.register(redisAuth, {
     redis: { commandTimeout: { cache: '50ms', tokens: undefined }, cluster: { rootNodes: [{ url: 'x' }] } },
     tokens: { secret: ['x', 'y'], grace: 0, audience: ['a'], claims: async () => null },
+    routes: { transport: 'cookie', cookie: { path: '/auth', origins: ['https://app.example.com'] as const } },
     cache: { ttl: 'forever', redis: { host: 'cache', port: 6379, tls: true } },
     rateLimit: { login: false, refresh: { max: 3 }, global: { max: 100, timeWindow: '1 minute' } }
   })
@@ -119,7 +120,7 @@ export const nothing: RedisAuthOptions = {
 export const nothingWithin: RedisAuthOptions = {
   redis: { url: undefined, keyPrefix: undefined, commandTimeout: undefined, client: undefined },
   tokens: { secret: undefined, grace: undefined, claims: undefined, redis: undefined },
-  routes: { prefix: undefined, body: undefined },
+  routes: { prefix: undefined, body: undefined, transport: undefined, cookie: undefined },
   rateLimit: { login: undefined, refresh: undefined, routes: undefined, global: undefined },
   cache: { ttl: undefined, maxValueBytes: undefined, redis: undefined }
 }
@@ -139,6 +140,8 @@ export async function whatIsRefused() {
   await app.register(redisAuth, { tokens: { secret: 'x', accessTtl: '10 minutes' } })
   // @ts-expect-error: true says nothing
   await app.register(redisAuth, { routes: true })
+  // @ts-expect-error: a cookie is Strict
+  await app.register(redisAuth, { routes: { transport: 'cookie', cookie: { sameSite: 'lax' } } })
   // @ts-expect-error: a login answers a user or nobody
   await app.register(redisAuth, { login: () => true })
   // @ts-expect-error: a user has an id

@@ -1,4 +1,4 @@
-import { RedisAuthError } from '../errors.js'
+import { RedisAuthError, StaleRefreshToken } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
 import { type AccessClaims, AccessTokens, type Jwt } from './access-token.js'
@@ -122,8 +122,8 @@ export class TokenManager {
       this.#events.emit('revoke', { userId, sessionId, reason: 'reuse' })
       throw new RedisAuthError('FST_REDIS_AUTH_REFRESH_TOKEN_REUSED')
     }
-    if (session === undefined || outcome === 'STALE')
-      throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
+    if (outcome === 'STALE') throw new StaleRefreshToken()
+    if (session === undefined) throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
     this.#events.emit(outcome === 'REPLAY' ? 'replay' : outcome === 'HEALED' ? 'heal' : 'rotate', event)
     const successor = { userId, generation: session.generation, secret }
     return this.#pair(successor, sessionId, now, session.expires, current ?? session.details.claims)

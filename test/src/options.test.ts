@@ -2,6 +2,7 @@ import t from 'tap'
 import {
   cacheRules,
   checkOptions,
+  cookieRules,
   invalidOption,
   isObject,
   limitRules,
@@ -136,7 +137,30 @@ const tables = {
       ['', '/auth', '/api/v1/auth'],
       ['auth', '/', '/auth/', '//', '/a b', '/a//b', 1, null, false]
     ],
-    body: [[{}, { type: 'object' }], notObjects]
+    body: [[{}, { type: 'object' }], notObjects],
+    transport: [
+      ['body', 'cookie'],
+      ['', 'Cookie', 'header', null, true]
+    ],
+    cookie: [[{}], [...notObjects, false]]
+  },
+  'routes.cookie': {
+    known: cookieRules,
+    path: [
+      ['/auth', '/api/v1/auth'],
+      ['', '/', 'auth', '/auth/', '//auth', '/a b', '/a;b', '/ä', '/a\n', 1, null]
+    ],
+    origins: [
+      [[], ['https://app.example.com'], ['http://localhost:5173', 'HTTPS://[::1]']],
+      [
+        'https://app.example.com',
+        ['app.example.com'],
+        ['https://app.example.com/'],
+        ['https://*.example.com'],
+        [1],
+        null
+      ]
+    ]
   }
 } as const
 
