@@ -1,9 +1,9 @@
-import type { LightMyRequestResponse } from 'fastify'
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import type { RedisAuthOptions } from '../../index.js'
-import { type build, PASSWORD } from './app.js'
+import { PASSWORD } from './app.js'
 
-type App = Awaited<ReturnType<typeof build>>['app']
+type App = Pick<FastifyInstance, 'inject'>
 
 export const HOST_COOKIE = '__Host-refresh_token'
 
