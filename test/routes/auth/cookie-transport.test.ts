@@ -1,10 +1,11 @@
+import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import type { RedisAuthOptions } from '../../../index.js'
+import redisAuth, { type RedisAuthOptions } from '../../../index.js'
 import { bearer, build, PASSWORD } from '../../support/app.js'
 import { enter, HOST_COOKIE, inCookie, nodeEnv, send, setCookies, tokenIn } from '../../support/cookies.js'
 import { SECRET } from '../../support/engine.js'
 import { claimsOf } from '../../support/forge.js'
-import { server, until } from '../../support/redis.js'
+import { redis, server, until } from '../../support/redis.js'
 import { refusedUnstored as refused } from '../../support/refused.js'
 
 const INVALID = 'FST_REDIS_AUTH_INVALID_REFRESH_TOKEN'
@@ -306,4 +307,19 @@ t.test('in body mode a login ends the session of a refresh token in its body', a
   t.same(await live(app), [session_id])
   for (const refresh_token of [7, null, 'garbage', {}])
     t.equal((await log({ refresh_token })).statusCode, 200)
+})
+
+t.test('siblings serve browsers and other clients of the same users', async (t) => {
+  const at = await redis(t)
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const login = ({ username }: { username: string }) => ({ id: username })
+  const common = { redis: at, tokens: { secret: SECRET }, login }
+  await app.register((browsers) => browsers.register(redisAuth, { ...common, ...inCookie() }))
+  await app.register((mobile) => mobile.register(redisAuth, { ...common, routes: { prefix: '/mobile' } }))
+  const { token } = await enter(app)
+  const { refresh_token } = (await send(app, '/mobile/login', [token], { payload })).json()
+  t.equal((await send(app, '/auth/refresh', [token])).statusCode, 200)
+  const all = await send(app, '/mobile/logout-all', [], { payload: { refresh_token } })
+  t.same(all.json(), { revoked: 2 })
 })
