@@ -28,6 +28,7 @@ export { type ErrorCode, errorCodes, RedisAuthError } from './src/errors.js'
 export type {
   AuditOptions,
   CacheOptions,
+  CookieOptions,
   Credentials,
   Guard,
   Limit,

@@ -1,6 +1,7 @@
 /** Every error that this package answers with: its HTTP status and its default message. */
 const table = {
   FST_REDIS_AUTH_INVALID_OPTION: [500, 'An option is invalid'],
+  FST_REDIS_AUTH_REFRESH_TOKEN_IN_BODY: [400, 'The refresh token travels in a cookie here, not in the body'],
   FST_REDIS_AUTH_INVALID_CREDENTIALS: [401, 'Invalid credentials'],
   FST_REDIS_AUTH_INVALID_ACCESS_TOKEN: [401, 'The access token is missing, malformed or expired'],
   FST_REDIS_AUTH_SESSION_REVOKED: [401, 'The session has ended'],
@@ -38,6 +39,13 @@ export class RedisAuthError extends Error {
     this.headers = {}
     if (this.statusCode === 401) this.headers['www-authenticate'] = options?.challenge ?? 'Bearer'
     if (this.statusCode === 503) this.headers['retry-after'] = '1'
+  }
+}
+
+/** An older refresh token, but within `grace`: to the client as good as invalid, yet a newer one is on its way to it. */
+export class StaleRefreshToken extends RedisAuthError {
+  constructor() {
+    super('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
   }
 }
 

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fast
 import type { RedisClusterOptions } from 'redis'
 import { type Duration, type TTL, toMilliseconds } from './duration.js'
 import { RedisAuthError } from './errors.js'
+import { bareOrigin } from './origin.js'
 import type { RedisClient } from './redis/client.js'
 import type { Identity } from './tokens/identity.js'
 import { keyTypes, readKey, type SigningKey } from './tokens/signing-key.js'
@@ -109,6 +110,10 @@ export interface RouteOptions<Body extends TSchema = TSchema> {
   prefix?: string | undefined
   /** The schema of POST /login's body. Default: { username, password }. */
   body?: Body | undefined
+  /** How refresh tokens travel: in JSON bodies, or in a cookie that scripts can not read, for browsers. One excludes the other. Default: 'body'. */
+  transport?: 'body' | 'cookie' | undefined
+  /** Only with transport 'cookie'. */
+  cookie?: CookieOptions | undefined
   /** POST /revoke (RFC 7009): ends the session of the refresh token or access token that it is given. Default: false. */
   revoke?: boolean | undefined
   /**
@@ -116,6 +121,14 @@ export interface RouteOptions<Body extends TSchema = TSchema> {
    * `rateLimit.routes` comes first; its `allowList` takes the addresses of services that ask more often. Default: no such route.
    */
   introspect?: Guard | undefined
+}
+
+/** The cookie is Secure, HttpOnly and SameSite=Strict, and lives as long as its session; not Secure, and named without a prefix, only when NODE_ENV is development or test. */
+export interface CookieOptions {
+  /** Confines the cookie to this path, which must cover the auth routes; it is then `__Secure-refresh_token`. Default: none, it is `__Host-refresh_token` with Path=/. */
+  path?: string | undefined
+  /** Further origins whose pages may use the auth routes, such as 'https://app.example.com'. Of another site they get no cookie: it is Strict. Default: none but that of the app. */
+  origins?: readonly string[] | undefined
 }
 
 /** A hook of Fastify, async or with a callback, that refuses a request by an error or an answer. */
@@ -286,8 +299,21 @@ export const routeRules: Rules<RouteOptions> = {
     "be a path such as '/auth', without a slash at its end"
   ],
   body: object,
+  transport: [(value) => value === 'body' || value === 'cookie', "be 'body' or 'cookie'"],
+  cookie: object,
   revoke: boolean,
   introspect: callback
+}
+
+export const cookieRules: Rules<CookieOptions> = {
+  path: [
+    (value) => typeof value === 'string' && /^(?:\/[!-.0-:=-~]+)+$/.test(value),
+    "be a path such as '/auth', without a slash at its end"
+  ],
+  origins: [
+    (value) => Array.isArray(value) && value.every((origin) => isString(origin) && bareOrigin(origin)),
+    "be a list of origins such as 'https://app.example.com', without paths and wildcards"
+  ]
 }
 
 export const rules: Rules<RedisAuthOptions> = {

@@ -5,8 +5,10 @@ import { type Defaults, type Environment, readEnvironment } from './environment.
 import {
   auditRules,
   type CacheOptions,
+  type CookieOptions,
   cacheRules,
   checkOptions,
+  cookieRules,
   type Guard,
   invalidOption,
   isObject,
@@ -25,6 +27,7 @@ import {
   timeoutRules,
   tokenRules
 } from './options.js'
+import { bareOrigin } from './origin.js'
 import { parseKeys } from './parse-keys.js'
 import { makeClient } from './redis/client.js'
 import type { ConnectionOptions } from './redis/connection.js'
@@ -52,6 +55,15 @@ export interface RouteSettings {
   readonly body: TSchema | undefined
   readonly revoke: boolean
   readonly introspect: Guard | undefined
+  /** Undefined: refresh tokens travel in bodies. */
+  readonly cookie: CookieSettings | undefined
+}
+
+export interface CookieSettings {
+  readonly name: string
+  readonly path: string
+  readonly secure: boolean
+  readonly origins: ReadonlySet<string>
 }
 
 export interface Settings {
@@ -73,29 +85,16 @@ export function parseOptions(options: RedisAuthOptions, env: Environment): Setti
   if ('prefix' in options) throw invalidOption('option "prefix" belongs under "routes": routes.prefix')
   const own = Object.fromEntries(Object.entries(options).filter(([option]) => !FASTIFYS.includes(option)))
   checkOptions('', own, rules)
-  if (routes !== false) checkOptions('routes', routes, routeRules)
   const shared = parseRedis('redis', redis, defaults)
   return {
     redis: shared,
     cache: cache === false ? undefined : parseCache(cache, defaults, shared.keyPrefix),
     tokens: tokens && parseTokens(tokens, defaults, shared.keyPrefix),
     login: login as Login<never> | undefined,
-    routes: routes === false ? undefined : parseRoutes(routes),
+    routes: routes === false ? undefined : parseRoutes(routes, env),
     limits: parseLimits(rateLimit)
   }
 }
-
-const parseRoutes = ({
-  prefix = '/auth',
-  body,
-  revoke = false,
-  introspect
-}: RouteOptions): RouteSettings => ({
-  prefix,
-  body,
-  revoke,
-  introspect
-})
 
 /** The settings of a cache without Fastify; its Redis is its own. */
 export function parseCacheOptions(
@@ -105,6 +104,34 @@ export function parseCacheOptions(
   const defaults = readEnvironment(env)
   const settings = parseCache({ ...options, redis: options.redis ?? {} }, defaults, undefined, '')
   return { ...settings, redis: settings.redis! }
+}
+
+function parseRoutes(options: RouteOptions, env: Environment): RouteSettings {
+  checkOptions('routes', options, routeRules)
+  const { prefix = '/auth', body, transport = 'body', cookie, revoke = false, introspect } = options
+  if (transport === 'body' && cookie !== undefined)
+    throw invalidOption('option "routes.cookie" has no effect unless "routes.transport" is \'cookie\'')
+  return {
+    prefix,
+    body,
+    cookie: transport === 'cookie' ? parseCookie(cookie, env) : undefined,
+    revoke,
+    introspect
+  }
+}
+
+function parseCookie(options: CookieOptions = {}, { NODE_ENV }: Environment): CookieSettings {
+  checkOptions('routes.cookie', options, cookieRules)
+  const { path, origins = [] } = options
+  // Not every browser takes a Secure cookie over http, not even from localhost.
+  const secure = NODE_ENV !== 'development' && NODE_ENV !== 'test'
+  const prefix = path === undefined ? '__Host-' : '__Secure-'
+  return {
+    name: `${secure ? prefix : ''}refresh_token`,
+    path: path ?? '/',
+    secure,
+    origins: new Set(origins.map((origin) => bareOrigin(origin)!))
+  }
 }
 
 /** What each source says itself, or is not asked. */

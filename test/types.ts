@@ -119,7 +119,12 @@ export async function allThatMayBeGiven() {
       claims: async () => null,
       audit: { maxEntries: 9 }
     },
-    routes: { revoke: true, introspect: (request, reply) => app.authenticate(request, reply) },
+    routes: {
+      transport: 'cookie',
+      cookie: { path: '/auth', origins: ['https://app.example.com'] as const },
+      revoke: true,
+      introspect: (request, reply) => app.authenticate(request, reply)
+    },
     cache: { ttl: 'forever', redis: { host: 'cache', port: 6379, tls: true } },
     rateLimit: { login: false, refresh: { max: 3 }, global: { max: 100, timeWindow: '1 minute' } }
   })
@@ -137,7 +142,14 @@ export const nothing: RedisAuthOptions = {
 export const nothingWithin: RedisAuthOptions = {
   redis: { url: undefined, keyPrefix: undefined, commandTimeout: undefined, client: undefined },
   tokens: { secret: undefined, grace: undefined, claims: undefined, audit: undefined, redis: undefined },
-  routes: { prefix: undefined, body: undefined, revoke: undefined, introspect: undefined },
+  routes: {
+    prefix: undefined,
+    body: undefined,
+    transport: undefined,
+    cookie: undefined,
+    revoke: undefined,
+    introspect: undefined
+  },
   rateLimit: { login: undefined, refresh: undefined, routes: undefined, global: undefined },
   cache: { ttl: undefined, maxValueBytes: undefined, redis: undefined }
 }
@@ -175,6 +187,8 @@ export async function whatIsRefused() {
   await app.register(redisAuth, { tokens: { secret: 'x', accessTtl: '10 minutes' } })
   // @ts-expect-error: true says nothing
   await app.register(redisAuth, { routes: true })
+  // @ts-expect-error: a cookie is Strict
+  await app.register(redisAuth, { routes: { transport: 'cookie', cookie: { sameSite: 'lax' } } })
   // @ts-expect-error: a login answers a user or nobody
   await app.register(redisAuth, { login: () => true })
   // @ts-expect-error: a user has an id

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { Settings } from '../../src/settings.js'
+import { cookieTransport } from './cookie-transport.js'
 import { introspect } from './introspect.js'
 import { login } from './login.js'
 import { logout } from './logout.js'
@@ -8,6 +9,7 @@ import { speakOAuth } from './oauth.js'
 import { refresh } from './refresh.js'
 import { revoke } from './revoke.js'
 import { sessions } from './sessions.js'
+import { bodyTransport } from './transport.js'
 
 /** The auth endpoints. */
 export const authRoutes: FastifyPluginAsync<{ settings: Settings }> = async (scope, { settings }) => {
@@ -18,11 +20,13 @@ export const authRoutes: FastifyPluginAsync<{ settings: Settings }> = async (sco
     if (statusCode === 401 && !reply.hasHeader('www-authenticate')) reply.header('www-authenticate', 'Bearer')
     if (statusCode === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1')
   })
-  if (settings.login !== undefined) login(scope, settings, settings.login)
-  refresh(scope, settings)
-  logout(scope, settings)
-  logoutAll(scope, settings)
-  sessions(scope, settings)
+  const cookie = settings.routes?.cookie
+  const transport = cookie === undefined ? bodyTransport : await cookieTransport(scope, cookie)
+  if (settings.login !== undefined) login(scope, settings, settings.login, transport)
+  refresh(scope, settings, transport)
+  logout(scope, settings, transport)
+  logoutAll(scope, settings, transport)
+  sessions(scope, settings, transport)
   await scope.register(async (oauth) => {
     speakOAuth(oauth)
     if (settings.routes?.revoke) revoke(oauth, settings)

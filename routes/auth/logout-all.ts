@@ -4,39 +4,36 @@ import { RedisAuthError } from '../../src/errors.js'
 import type { Settings } from '../../src/settings.js'
 import type { AccessClaims } from '../../src/tokens/access-token.js'
 import { contextOf, limited } from './request.js'
-import { errors, LogoutAllReply, LogoutBody } from './schemas.js'
+import { errors, LogoutAllReply } from './schemas.js'
+import { newest, type Transport } from './transport.js'
 
 const Query = Type.Object({ keep: Type.Optional(Type.Literal('current')) })
 
 /** POST /logout-all: ends all sessions of the user, or with `?keep=current` all others. */
-export function logoutAll(scope: FastifyInstance, { limits }: Settings): void {
-  const schema = { body: LogoutBody, querystring: Query, response: { 200: LogoutAllReply, ...errors } }
+export function logoutAll(scope: FastifyInstance, { limits }: Settings, transport: Transport): void {
+  const schema = { ...transport.logout, querystring: Query, response: { 200: LogoutAllReply, ...errors } }
   const config = { ...limited(limits.routes), check: 'session' as const }
 
-  type Route = { Body: LogoutBody; Querystring: Static<typeof Query> }
-  scope.post<Route>('/logout-all', { schema, config }, async (request, reply) => {
-    const { userId, id } = await whoAsks(
-      request as FastifyRequest,
-      reply as FastifyReply,
-      request.body?.refresh_token
-    )
-    const context = contextOf(request as FastifyRequest)
-    const revoked =
-      request.query.keep === 'current'
-        ? await scope.tokens.revokeOthers(userId, id, context)
-        : await scope.tokens.revokeUser(userId, context)
+  scope.post('/logout-all', { schema, config }, async (request, reply) => {
+    const { userId, id } = await whoAsks(request, reply)
+    const context = contextOf(request)
+    const { keep } = request.query as Static<typeof Query>
+    if (keep === 'current') return { revoked: await scope.tokens.revokeOthers(userId, id, context) }
+    const revoked = await scope.tokens.revokeUser(userId, context)
+    transport.clear(request, reply)
     return { revoked }
   })
 
-  async function whoAsks(request: FastifyRequest, reply: FastifyReply, token: string | undefined) {
-    if (!token) {
+  async function whoAsks(request: FastifyRequest, reply: FastifyReply) {
+    const presented = transport.presented(request)
+    if (presented.length === 0) {
       await scope.authenticate(request, reply)
       const { sub, sid } = request.user as AccessClaims
       return { userId: sub, id: sid }
     }
     // Only a token that could be refreshed: an old one, perhaps stolen, must not log the user out everywhere.
-    const session = await scope.tokens.inspect(token)
-    if (session === null) throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
+    const session = await newest(scope.tokens, presented)
+    if (session === undefined) throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
     return session
   }
 }

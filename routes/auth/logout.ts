@@ -2,22 +2,23 @@ import type { FastifyInstance } from 'fastify'
 import type { Settings } from '../../src/settings.js'
 import type { AccessClaims } from '../../src/tokens/access-token.js'
 import { contextOf, limited } from './request.js'
-import { errors, LogoutBody, NoContent } from './schemas.js'
+import { errors, NoContent } from './schemas.js'
+import { end, type Transport } from './transport.js'
 
 /** POST /logout: ends the session of a refresh token or of the Bearer token. An unknown or ended one is as good as logged out (RFC 7009, section 2.2). */
-export function logout(scope: FastifyInstance, { limits }: Settings): void {
-  const schema = { body: LogoutBody, response: { 204: NoContent, ...errors } }
+export function logout(scope: FastifyInstance, { limits }: Settings, transport: Transport): void {
+  const schema = { ...transport.logout, response: { 204: NoContent, ...errors } }
   // 'stateless': a session that has ended already is not an error here.
   const config = { ...limited(limits.routes), check: 'stateless' as const }
-  scope.post<{ Body: LogoutBody }>('/logout', { schema, config }, async (request, reply) => {
-    // A null is coerced to '', which is no token.
-    const token = request.body?.refresh_token
-    if (token) await scope.tokens.revoke(token, contextOf(request))
+  scope.post('/logout', { schema, config }, async (request, reply) => {
+    const presented = transport.presented(request)
+    if (presented.length > 0) await end(scope.tokens, presented, contextOf(request))
     else {
       await scope.authenticate(request, reply)
       const { sub, sid } = request.user as AccessClaims
       await scope.tokens.revokeSession(sub, sid, contextOf(request))
     }
+    transport.clear(request, reply)
     return reply.code(204).send()
   })
 }

@@ -11,14 +11,12 @@ export const RefreshBody = Type.Object({
     description: 'The refresh token that login or the last refresh answered'
   })
 })
-export type RefreshBody = Static<typeof RefreshBody>
 
 /** A refresh token, unless the request carries a Bearer token. */
 export const LogoutBody = Type.Union([
   Type.Object({ refresh_token: Type.Optional(Type.String()) }),
   Type.Null()
 ])
-export type LogoutBody = Static<typeof LogoutBody> | undefined
 
 /** RFC 6749, section 5.1. */
 export const TokenReply = Type.Object({
@@ -29,6 +27,9 @@ export const TokenReply = Type.Object({
   refresh_expires_in: Type.Integer({ description: 'Seconds without a refresh' }),
   session_id: Type.String()
 })
+
+/** With transport 'cookie'. */
+export const CookieTokenReply = Type.Omit(TokenReply, ['refresh_token'])
 
 export const tokenReply = (pair: TokenPair): Static<typeof TokenReply> => ({
   access_token: pair.accessToken,

@@ -1,15 +1,16 @@
 import { type Static, Type } from '@sinclair/typebox'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { RedisAuthError } from '../../src/errors.js'
 import type { Settings } from '../../src/settings.js'
 import type { AccessClaims } from '../../src/tokens/access-token.js'
 import { contextOf, limited } from './request.js'
 import { errors, NoContent, SessionsReply } from './schemas.js'
+import type { Transport } from './transport.js'
 
 const Params = Type.Object({ id: Type.String() })
 
 /** GET /sessions, DELETE /sessions/:id: what a user sees of the own sessions, and ends. */
-export function sessions(scope: FastifyInstance, { limits }: Settings): void {
+export function sessions(scope: FastifyInstance, { limits }: Settings, transport: Transport): void {
   // The limit, an onRequest hook, comes first.
   const guard = {
     preValidation: [scope.authenticate],
@@ -38,13 +39,15 @@ export function sessions(scope: FastifyInstance, { limits }: Settings): void {
     }
   )
 
-  scope.delete<{ Params: Static<typeof Params> }>(
+  scope.delete(
     '/sessions/:id',
     { ...guard, schema: { params: Params, response: { 204: NoContent, ...errors } } },
     async (request, reply) => {
-      const { sub } = request.user as AccessClaims
-      if (!(await scope.tokens.revokeSession(sub, request.params.id, contextOf(request as FastifyRequest))))
+      const { sub, sid } = request.user as AccessClaims
+      const { id } = request.params as Static<typeof Params>
+      if (!(await scope.tokens.revokeSession(sub, id, contextOf(request))))
         throw new RedisAuthError('FST_REDIS_AUTH_SESSION_NOT_FOUND')
+      if (id === sid) transport.clear(request, reply)
       return reply.code(204).send()
     }
   )

@@ -1,5 +1,5 @@
 import type { Duration } from '../duration.js'
-import { RedisAuthError } from '../errors.js'
+import { RedisAuthError, StaleRefreshToken } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
 import { type AccessClaims, AccessTokens, type Jwt, type SessionTimes } from './access-token.js'
@@ -169,13 +169,14 @@ export class TokenManager {
       this.#events.emit('revoke', { ...event, reason: 'reuse' })
       throw new RedisAuthError('FST_REDIS_AUTH_REFRESH_TOKEN_REUSED')
     }
-    if (session === undefined || outcome === 'STALE') {
-      this.#events.emit('refuse', { ...event, reason: outcome === 'STALE' ? 'stale' : 'ended' })
-      throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
+    if (outcome === 'STALE') {
+      this.#events.emit('refuse', { ...event, reason: 'stale' })
+      throw new StaleRefreshToken()
     }
-    // A failover has brought it back, and this process knows better.
-    if (this.#feed.covers(userId, sessionId, session.created)) {
-      await this.#revoke(userId, sessionId, 'logout', context)
+    // A failover may have brought it back, and this process knows better.
+    const covered = session !== undefined && this.#feed.covers(userId, sessionId, session.created)
+    if (covered) await this.#revoke(userId, sessionId, 'logout', context)
+    if (session === undefined || covered) {
       this.#events.emit('refuse', { ...event, reason: 'ended' })
       throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
     }

@@ -1,9 +1,16 @@
 import t from 'tap'
-import { type ErrorCode, errorCodes, isUnavailable, RedisAuthError } from '../../src/errors.js'
+import {
+  type ErrorCode,
+  errorCodes,
+  isUnavailable,
+  RedisAuthError,
+  StaleRefreshToken
+} from '../../src/errors.js'
 
 t.test('every code has its status and a message', async (t) => {
   const statuses: Record<ErrorCode, number> = {
     FST_REDIS_AUTH_INVALID_OPTION: 500,
+    FST_REDIS_AUTH_REFRESH_TOKEN_IN_BODY: 400,
     FST_REDIS_AUTH_INVALID_CREDENTIALS: 401,
     FST_REDIS_AUTH_INVALID_ACCESS_TOKEN: 401,
     FST_REDIS_AUTH_SESSION_REVOKED: 401,
@@ -52,6 +59,15 @@ t.test('headers of one error are not those of another', async (t) => {
   const error = new RedisAuthError('FST_REDIS_AUTH_UNAVAILABLE')
   error.headers['retry-after'] = '9'
   t.same(new RedisAuthError('FST_REDIS_AUTH_UNAVAILABLE').headers, { 'retry-after': '1' })
+})
+
+t.test('a stale refresh token is told from an invalid one by its class alone', async (t) => {
+  const stale = new StaleRefreshToken()
+  const invalid = new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
+  t.ok(stale instanceof RedisAuthError)
+  t.notOk(invalid instanceof StaleRefreshToken)
+  t.equal(String(stale), String(invalid))
+  t.strictSame({ ...stale }, { ...invalid })
 })
 
 t.test('unavailable is told by the code', async (t) => {

@@ -3,6 +3,7 @@ import {
   auditRules,
   cacheRules,
   checkOptions,
+  cookieRules,
   invalidOption,
   isObject,
   limitRules,
@@ -169,6 +170,11 @@ const tables = {
       ['auth', '/', '/auth/', '//', '/a b', '/a//b', 1, null, false]
     ],
     body: [[{}, { type: 'object' }], notObjects],
+    transport: [
+      ['body', 'cookie'],
+      ['', 'Cookie', 'header', null, true]
+    ],
+    cookie: [[{}], [...notObjects, false]],
     revoke: [
       [true, false],
       [0, 'true', null]
@@ -176,6 +182,24 @@ const tables = {
     introspect: [
       [call, async () => {}],
       [true, null, 'x', {}]
+    ]
+  },
+  'routes.cookie': {
+    known: cookieRules,
+    path: [
+      ['/auth', '/api/v1/auth'],
+      ['', '/', 'auth', '/auth/', '//auth', '/a b', '/a;b', '/ä', '/a\n', 1, null]
+    ],
+    origins: [
+      [[], ['https://app.example.com'], ['http://localhost:5173', 'HTTPS://[::1]']],
+      [
+        'https://app.example.com',
+        ['app.example.com'],
+        ['https://app.example.com/'],
+        ['https://*.example.com'],
+        [1],
+        null
+      ]
     ]
   }
 } as const

@@ -130,6 +130,7 @@ t.test('an unknown option is refused at every level, by name', async (t) => {
     [{ tokens: { secret, nonsense: 1 } }, 'tokens.nonsense'],
     [{ tokens: { secret, redis: { nonsense: 1 } } }, 'tokens.redis.nonsense'],
     [{ routes: { nonsense: 1 } }, 'routes.nonsense'],
+    [{ routes: { transport: 'cookie', cookie: { sameSite: 'lax' } } }, 'routes.cookie.sameSite'],
     [{ rateLimit: { nonsense: {} } }, 'rateLimit.nonsense'],
     [{ cache: { nonsense: 1 } }, 'cache.nonsense'],
     [{ cache: { redis: { nonsense: 1 } } }, 'cache.redis.nonsense']
@@ -149,10 +150,38 @@ t.test('a wrong option is refused at every level, by name', async (t) => {
     [{ redis: { commandTimeout: { cache: 0 } } }, 'redis.commandTimeout.cache'],
     [{ tokens: { secret, redis: { port: 0 } } }, 'tokens.redis.port'],
     [{ cache: { redis: { url: 'x' } } }, 'cache.redis.url'],
-    [{ cache: { ttl: 0 } }, 'cache.ttl']
+    [{ cache: { ttl: 0 } }, 'cache.ttl'],
+    [{ routes: { transport: 'header' } }, 'routes.transport'],
+    [{ routes: { transport: 'cookie', cookie: { path: '/' } } }, 'routes.cookie.path']
   ]
   for (const [options, name] of cases)
     t.throws(() => parse(options), refused(new RegExp(`^option "${name}" must be`)), name)
+})
+
+t.test('the cookie has the strongest name that it can have', async (t) => {
+  const cookie = (options?: object, env = {}) =>
+    parse({ routes: { transport: 'cookie', cookie: options } }, env).routes?.cookie
+  const path = '/auth'
+  for (const NODE_ENV of [undefined, '', 'production', 'staging', 'Development']) {
+    t.match(cookie(undefined, { NODE_ENV }), { name: '__Host-refresh_token', path: '/', secure: true })
+    t.match(cookie({ path }, { NODE_ENV }), { name: '__Secure-refresh_token', path, secure: true })
+  }
+  for (const NODE_ENV of ['development', 'test']) {
+    t.match(cookie({}, { NODE_ENV }), { name: 'refresh_token', path: '/', secure: false })
+    t.match(cookie({ path }, { NODE_ENV }), { name: 'refresh_token', path, secure: false })
+  }
+  t.same(cookie({ origins: ['HTTPS://A.example:443'] })?.origins, new Set(['https://a.example']))
+  t.same(cookie({ path: undefined, origins: undefined })?.origins, new Set())
+})
+
+t.test('without transport cookie there is no cookie, and an option of one is refused', async (t) => {
+  t.equal(parse({}).routes?.cookie, undefined)
+  t.equal(parse({ routes: { transport: 'body', cookie: undefined } }).routes?.cookie, undefined)
+  for (const transport of ['body', undefined])
+    t.throws(
+      () => parse({ routes: { transport, cookie: {} } }),
+      refused(/^option "routes.cookie" has no effect unless "routes.transport" is 'cookie'$/)
+    )
 })
 
 t.test("Fastify's own options pass, but prefix belongs under routes", async (t) => {

@@ -1,0 +1,57 @@
+import type { TSchema } from '@sinclair/typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Session } from '../../src/tokens/session.js'
+import type { RequestContext } from '../../src/tokens/session-details.js'
+import type { TokenManager, TokenPair } from '../../src/tokens/token-manager.js'
+import { LogoutBody, RefreshBody, TokenReply, tokenReply } from './schemas.js'
+
+/** How refresh tokens travel between the client and the routes: option `routes.transport`. */
+export interface Transport {
+  readonly refresh: { readonly body?: TSchema }
+  readonly logout: { readonly body?: TSchema }
+  /** What {@link answer} answers. */
+  readonly reply: TSchema
+  /** The refresh tokens of a request, good or bad; more than one only where a browser has kept several cookies. */
+  presented(request: Pick<FastifyRequest, 'body' | 'headers'>): string[]
+  /** Hands out a pair. */
+  answer(request: FastifyRequest, reply: FastifyReply, pair: TokenPair): object
+  /** Takes the refresh token from the client. */
+  clear(request: FastifyRequest, reply: FastifyReply): void
+}
+
+export const bodyTransport: Transport = {
+  refresh: { body: RefreshBody },
+  logout: { body: LogoutBody },
+  reply: TokenReply,
+  presented({ body }) {
+    // A null is coerced to '', which is no token.
+    const token = (body as { refresh_token?: unknown } | null | undefined)?.refresh_token
+    return typeof token === 'string' && token !== '' ? [token] : []
+  },
+  answer: (_request, _reply, pair) => tokenReply(pair),
+  // The client has it, and forgets it.
+  clear() {}
+}
+
+/** Of the sessions that these tokens could be exchanged in now the newest, with its token. Undefined when there is none. */
+export async function newest(
+  tokens: TokenManager,
+  presented: readonly string[]
+): Promise<(Session & { userId: string; token: string }) | undefined> {
+  const found = await Promise.all(
+    presented.map(async (token) => {
+      const session = await tokens.inspect(token)
+      return session === null ? [] : [{ ...session, token }]
+    })
+  )
+  return found.flat().sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime())[0]
+}
+
+/** Ends the sessions of these tokens; those that are no good are as good as ended. */
+export async function end(
+  tokens: TokenManager,
+  presented: readonly string[],
+  context: RequestContext
+): Promise<void> {
+  await Promise.all(presented.map((token) => tokens.revoke(token, context)))
+}
