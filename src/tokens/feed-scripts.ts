@@ -14,11 +14,12 @@ return 'OK'`)
 
 /**
  * A page of the feed. ARGV: where it starts, how many entries, and the length above which nobody reads it.
- * Answers the length, the last id of all, and the entries.
+ * Answers the time in ms, the length, the last id of all, and the entries.
  */
 export const read = defineScript(`
+local time = redis.call('TIME')
 local length = redis.call('XLEN', KEYS[1])
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local entries = {}
 if length <= tonumber(ARGV[3]) then entries = redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2]) end
-return { length, last and last[1] or '0-0', entries }`)
+return { string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)), length, last and last[1] or '0-0', entries }`)

@@ -268,10 +268,12 @@ export class RevocationFeed {
 
   async #page(start: string): Promise<Page> {
     const { commands, maxEntries = MAX_ENTRIES } = this.#settings
-    type Reply = [number, string, [string, string[]][]]
-    const [length, last, entries] = await commands
+    type Reply = [string, number, string, [string, string[]][]]
+    const [now, length, last, entries] = await commands
       .script<Reply>(scripts.read, this.#key, [start, String(PAGE), String(maxEntries)])
       .catch(refused)
+    // Also where nobody logs in or refreshes, tokens are held against the time of Redis, and not of one that was suspended.
+    commands.clock.observe(Number(now))
     return {
       last,
       overflows: length > maxEntries,

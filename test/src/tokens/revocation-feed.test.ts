@@ -347,6 +347,12 @@ t.test('a process that was suspended reads the feed before it lets anybody throu
   t.equal(await codeOf(two.tokens.verify(accessToken)), REVOKED)
 })
 
+t.test('reading the feed puts the clock right', async (t) => {
+  const { commands } = await feedAt(t, await redis(t))
+  commands.clock.observe(Date.now() + 86_400_000)
+  await until(() => Math.abs(commands.clock.now() - Date.now()) < 60_000)
+})
+
 t.test('with Redis away the last known set stays in force, however old', async (t) => {
   const own = await server(t)
   if (own === undefined) return
