@@ -10,6 +10,7 @@ import type {
 import fp from 'fastify-plugin'
 import authenticate from './plugins/authenticate.js'
 import cache from './plugins/cache.js'
+import loginGuard from './plugins/login-guard.js'
 import rateLimit from './plugins/rate-limit.js'
 import redis from './plugins/redis.js'
 import responseCache from './plugins/response-cache.js'
@@ -27,6 +28,7 @@ export { type ErrorCode, errorCodes, RedisAuthError } from './src/errors.js'
 export type {
   CacheOptions,
   Credentials,
+  GuardOptions,
   Limit,
   Login,
   RateLimits,
@@ -35,6 +37,7 @@ export type {
   RouteOptions,
   TokenOptions
 } from './src/options.js'
+export type { Admission, LoginAttempt, LoginGuard } from './src/rate-limit/login-guard.js'
 export type { RedisClient } from './src/redis/client.js'
 export type { ConnectionState, RedisConnection } from './src/redis/connection.js'
 export type { AccessClaims } from './src/tokens/access-token.js'
@@ -47,6 +50,7 @@ export type { Check, ClaimsSource, TokenManager, TokenPair } from './src/tokens/
 // What the plugins add to Fastify's types stays in the published ones only if they are named here.
 import './plugins/authenticate.js'
 import './plugins/cache.js'
+import './plugins/login-guard.js'
 import './plugins/redis.js'
 import './plugins/response-cache.js'
 import './plugins/tokens.js'
@@ -79,6 +83,7 @@ const plugin: FastifyPluginAsync<RedisAuthOptions> = async (fastify, options) =>
   await fastify.register(responseCache)
   await fastify.register(tokens, { settings })
   await fastify.register(authenticate, { settings })
+  await fastify.register(loginGuard, { settings })
   if (limits.global !== undefined) await fastify.register(rateLimit, { settings })
   if (settings.tokens === undefined || routes === undefined) return
   await fastify.register(async (scope) => {

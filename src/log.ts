@@ -22,6 +22,8 @@ export const LogEvent = {
   tokensListenerFailed: 'tokens.listener-failed',
   tokensClaimsFailed: 'tokens.claims-failed',
   loginFailed: 'login.failed',
+  loginLocked: 'login.locked',
+  loginNamesNobody: 'login.names-nobody',
   loginWithoutTokens: 'login.without-tokens',
   routeNotCached: 'route.not-cached',
   forwardedForIgnored: 'rate-limit.forwarded-for-ignored'

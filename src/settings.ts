@@ -6,6 +6,8 @@ import {
   type CacheOptions,
   cacheRules,
   checkOptions,
+  type GuardOptions,
+  guardRules,
   invalidOption,
   isObject,
   type Limit,
@@ -22,6 +24,7 @@ import {
   timeoutRules,
   tokenRules
 } from './options.js'
+import type { LoginGuardSettings } from './rate-limit/login-guard.js'
 import { makeClient } from './redis/client.js'
 import type { ConnectionOptions } from './redis/connection.js'
 import type { TokenManagerSettings } from './tokens/token-manager.js'
@@ -40,12 +43,19 @@ export interface TokenSettings extends Omit<TokenManagerSettings, 'commands' | '
   readonly redis: RedisSettings | undefined
 }
 
+export interface GuardSettings extends Pick<LoginGuardSettings, 'freeTries' | 'freeAccounts' | 'maxWait'> {
+  /** Whom a body says it is; null or undefined for nobody. */
+  readonly account: (body: never) => unknown
+  readonly failureDelay: number
+}
+
 export interface Settings {
   readonly redis: RedisSettings
   readonly cache: CacheSettings | undefined
   readonly tokens: TokenSettings | undefined
   readonly login: Login<never> | undefined
   readonly routes: { readonly prefix: string; readonly body: TSchema | undefined } | undefined
+  readonly guard: GuardSettings | undefined
   readonly limits: Readonly<Record<'login' | 'refresh' | 'routes' | 'global', Limit | undefined>>
 }
 
@@ -67,7 +77,8 @@ export function parseOptions(options: RedisAuthOptions, env: Environment): Setti
     tokens: tokens && parseTokens(tokens, defaults, shared.keyPrefix),
     login: login as Login<never> | undefined,
     routes: routes === false ? undefined : { prefix: routes.prefix ?? '/auth', body: routes.body },
-    limits: parseLimits(rateLimit)
+    limits: parseLimits(rateLimit),
+    guard: rateLimit === false ? undefined : parseGuard(rateLimit.guard)
   }
 }
 
@@ -232,5 +243,18 @@ function parseLimits(options: false | RateLimits): Settings['limits'] {
     refresh: limit('refresh', 120),
     routes: limit('routes', 100),
     global: options.global ? given(options.global) : undefined
+  }
+}
+
+function parseGuard(options: false | GuardOptions = {}): GuardSettings | undefined {
+  if (options === false) return undefined
+  checkOptions('rateLimit.guard', options, guardRules)
+  type Names = { username?: unknown; email?: unknown } | null
+  return {
+    account: options.account ?? ((body: Names) => body?.username ?? body?.email),
+    freeTries: options.freeTries ?? 5,
+    freeAccounts: options.freeAccounts ?? 20,
+    maxWait: toMilliseconds(options.maxWait ?? '15m')!,
+    failureDelay: options.failureDelay === 0 ? 0 : toMilliseconds(options.failureDelay ?? '300ms')!
   }
 }

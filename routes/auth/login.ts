@@ -1,27 +1,84 @@
-import type { FastifyInstance } from 'fastify'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { normalizeIP } from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { RedisAuthError } from '../../src/errors.js'
 import { LogEvent } from '../../src/log.js'
 import type { Login } from '../../src/options.js'
-import type { Settings } from '../../src/settings.js'
+import type { GuardSettings, Settings } from '../../src/settings.js'
 import { contextOf, limited } from './request.js'
-import { errors, LoginBody, TokenReply, tokenReply } from './schemas.js'
+import { errors, LoginBody, LoginReply, tokenReply } from './schemas.js'
 
-/** POST /login: asks the app's callback who it is, and starts a session. */
-export function login(scope: FastifyInstance, { routes, limits }: Settings, callback: Login<never>): void {
-  const schema = { body: routes?.body ?? LoginBody, response: { 200: TokenReply, ...errors } }
-  scope.post('/login', { schema, config: limited(limits.login) }, async (request) => {
-    // The callback may throw whatever it likes, a password included: the client is told nothing of it.
+/** POST /login: asks the guard whether it may, the app's callback who it is, and starts a session. */
+export function login(
+  scope: FastifyInstance,
+  { routes, limits, guard }: Settings,
+  callback: Login<never>
+): void {
+  const schema = { body: routes?.body ?? LoginBody, response: { 200: LoginReply, ...errors } }
+  const attemptOf = guard && attempts(scope, guard)
+  scope.post('/login', { schema, config: limited(limits.login) }, async (request, reply) => {
+    // The app's functions may throw whatever they like, a password included: the client is told nothing of it.
     const failed = (error: unknown): never => {
       request.log.error({ event: LogEvent.loginFailed, err: error }, 'The login callback failed')
       throw new RedisAuthError('FST_REDIS_AUTH_LOGIN_FAILED')
     }
-    const identity = await (async () => callback(request.body as never, request))().catch(failed)
-    if (identity === null || identity === undefined)
+    const attempt = await (async () => attemptOf?.(request))().catch(failed)
+    const admission = attempt && (await scope.loginGuard.enter(attempt).catch(withHeaders(reply)))
+
+    const identity = await (async () => callback(request.body as never, request))().catch(async (error) => {
+      await (admission && scope.loginGuard.abandon(admission))
+      await answerAlike(reply, guard)
+      return failed(error)
+    })
+    if (identity === null || identity === undefined) {
+      if (admission) scope.loginGuard.fail(admission)
+      await answerAlike(reply, guard)
       throw new RedisAuthError('FST_REDIS_AUTH_INVALID_CREDENTIALS')
-    const pair = await scope.tokens
-      .issue(identity, contextOf(request))
-      // An identity that can not be one is the callback's failure; Redis away is not.
-      .catch((error) => (error instanceof TypeError ? failed(error) : Promise.reject(error)))
-    return tokenReply(pair)
+    }
+    // In one round trip. Whatever becomes of the session, the password was right.
+    const [pair, device_token] = await Promise.all([
+      scope.tokens
+        .issue(identity, contextOf(request))
+        // An identity that can not be one is the callback's failure; Redis away is not.
+        .catch((error) => (error instanceof TypeError ? failed(error) : Promise.reject(error))),
+      admission && scope.loginGuard.succeed(admission)
+    ])
+    return { ...tokenReply(pair), device_token }
   })
 }
+
+/** What the guard is told of a request. */
+function attempts(scope: FastifyInstance, guard: GuardSettings) {
+  let warned = false
+  return ({ body, ip }: FastifyRequest) => {
+    const name = guard.account(body as never)
+    if ((name === null || name === undefined) && !warned) {
+      warned = true
+      scope.log.warn(
+        { event: LogEvent.loginNamesNobody },
+        'A login names no account, so failures are counted by ip alone: option "rateLimit.guard.account" says where the name is'
+      )
+    }
+    const token = (body as { device_token?: unknown } | null)?.device_token
+    return {
+      account: String(name ?? ''),
+      ip: normalizeIP(ip),
+      deviceToken: typeof token === 'string' ? token : undefined
+    }
+  }
+}
+
+/** Waits for the next multiple of `failureDelay` since the request came, whatever the password check took. */
+async function answerAlike(reply: FastifyReply, guard: GuardSettings | undefined): Promise<void> {
+  if (!guard?.failureDelay) return
+  const { failureDelay } = guard
+  await sleep(Math.ceil(failureDelay - (reply.elapsedTime % failureDelay)))
+}
+
+/** Set here and not left to Fastify's error handler, which the host may have replaced. */
+const withHeaders =
+  (reply: FastifyReply) =>
+  (error: unknown): never => {
+    if (error instanceof RedisAuthError) reply.headers(error.headers)
+    throw error
+  }

@@ -1,4 +1,4 @@
-import { RedisAuthError } from '../errors.js'
+import { isUnavailable, RedisAuthError } from '../errors.js'
 
 /** Why Redis does not serve. */
 export type Reason =
@@ -78,4 +78,9 @@ export class Unavailable extends RedisAuthError {
     )
     this.reason = reason
   }
+}
+
+/** Where Redis decides on a credential: whatever it objects to is for the log, and no answer. */
+export const refuse = (error: unknown): never => {
+  throw isUnavailable(error) ? error : new Unavailable('server', { cause: error })
 }

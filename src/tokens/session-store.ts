@@ -1,6 +1,5 @@
-import { isUnavailable } from '../errors.js'
 import type { Commands } from '../redis/commands.js'
-import { Unavailable } from '../redis/failure.js'
+import { refuse, Unavailable } from '../redis/failure.js'
 import { userTokensKey } from '../redis/keys.js'
 import type { Script } from '../redis/script.js'
 import * as scripts from './scripts.js'
@@ -34,11 +33,6 @@ interface Answer {
   /** The time of Redis. */
   readonly now: number
   readonly session: SessionRecord | undefined
-}
-
-/** Whatever Redis objects to, it is for the log, and no answer to a credential. */
-const refuse = (error: unknown): never => {
-  throw isUnavailable(error) ? error : new Unavailable('server', { cause: error })
 }
 
 /** The sessions of all users in Redis: each operation one script, one round trip. */

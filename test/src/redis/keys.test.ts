@@ -3,6 +3,8 @@ import {
   cachePrefix,
   cacheTreePattern,
   escapeGlob,
+  guardedAccountKey,
+  guardedIpKey,
   rateLimitKey,
   userTokensKey
 } from '../../../src/redis/keys.js'
@@ -10,6 +12,8 @@ import {
 t.test('every key starts with the key prefix and says what it is', async (t) => {
   t.equal(userTokensKey('fra:', 'ada'), 'fra:user_tokens:ada')
   t.equal(rateLimitKey('fra:', 'login', '10.0.0.1'), 'fra:rate_limit:login:10.0.0.1')
+  t.equal(guardedAccountKey('fra:', 'x'), 'fra:login_guard:account:x')
+  t.equal(guardedIpKey('fra:', 'x'), 'fra:login_guard:ip:x')
   t.equal(cachePrefix('fra:', ''), 'fra:cache::')
   t.equal(cachePrefix('fra:', 'a.b'), 'fra:cache:a.b:')
 })
