@@ -37,8 +37,9 @@ export interface Admission {
   readonly device: string | undefined
   /** What the ip is charged with; undefined when it is not. */
   readonly charged: string | undefined
-  /** How long the next attempt waits if this one fails, in ms. */
+  /** How long the next attempt on the account waits if this one fails, in ms; and this ip for another account. */
   readonly begins: number
+  readonly beginsForIp: number
 }
 
 /** NIST SP 800-63B, section 5.2.2: at most 100 consecutive failures an account. Twenty are kept for known devices, so that strangers can not use them up. */
@@ -67,7 +68,7 @@ export class LoginGuard {
     if (device !== undefined) {
       const [left, begins] = await this.#countAttempt(account, ip, device)
       if (left > 0) throw locked(left)
-      return { account, ip, device, charged: undefined, begins }
+      return { account, ip, device, charged: undefined, begins, beginsForIp: 0 }
     }
     // An ip that has to wait touches no account, so the ip is asked first, though it costs a round trip.
     const member = account || randomBytes(16).toString('base64url')
@@ -78,12 +79,12 @@ export class LoginGuard {
     const charged = added === 1 ? member : undefined
     if (account === '') {
       if (leftOfIp > 0) throw locked(leftOfIp)
-      return { account, ip, device, charged, begins: beginsForIp }
+      return { account, ip, device, charged, begins: 0, beginsForIp }
     }
     const [left, begins] = await this.#countAttempt(account, ip, undefined, leftOfIp > 0)
     if (left > 0) await this.#discharge(ip, charged)
     if (left > 0 || leftOfIp > 0) throw locked(Math.max(left, leftOfIp))
-    return { account, ip, device, charged, begins: Math.max(begins, beginsForIp) }
+    return { account, ip, device, charged, begins, beginsForIp }
   }
 
   /**
@@ -101,15 +102,16 @@ export class LoginGuard {
   }
 
   /** The password was wrong. It is counted already: this tells the operator if a wait begins. */
-  fail({ account, ip, device, begins }: Admission): void {
-    if (begins === 0) return
-    const details = { account, ip, knownDevice: device !== undefined, seconds: begins / 1000 }
+  fail({ account, ip, device, begins, beginsForIp }: Admission): void {
+    const longest = Math.max(begins, beginsForIp)
+    if (longest === 0) return
+    const details = { account, ip, knownDevice: device !== undefined, seconds: longest / 1000 }
     this.#settings.log.warn({ event: LogEvent.loginLocked, ...details }, 'Too many failed logins')
   }
 
   /** Nobody knows whether the password was right. That counts for the account; not for the ip, behind which a whole office may meet the same outage. */
   async abandon(admission: Admission): Promise<void> {
-    this.fail(admission)
+    this.fail({ ...admission, beginsForIp: 0 })
     await this.#discharge(admission.ip, admission.charged)
   }
 

@@ -32,7 +32,8 @@ t.test('without options everything has its default, in ms', async (t) => {
       login: { max: 10, timeWindow: 60_000 },
       refresh: { max: 120, timeWindow: 60_000 },
       routes: { max: 100, timeWindow: 60_000 }
-    }
+    },
+    guard: { freeTries: 5, freeAccounts: 20, maxWait: 900_000, failureDelay: 300 }
   })
   t.equal(settings.login, undefined)
   t.equal(settings.limits.global, undefined)
@@ -101,11 +102,21 @@ t.test('what is given is taken', async (t) => {
   })
 })
 
+t.test('the login guard takes what is given', async (t) => {
+  const account = () => 'ada'
+  const guard = { account, freeTries: 1, freeAccounts: 2, maxWait: '1m', failureDelay: '1s' } as const
+  t.same(parse({ rateLimit: { guard } }).guard, { ...guard, maxWait: 60_000, failureDelay: 1000 })
+  t.equal(parse({ rateLimit: { guard: { failureDelay: 0 } } }).guard?.failureDelay, 0)
+  t.equal(parse({ rateLimit: { guard: false } }).guard, undefined)
+  t.throws(() => parse({ rateLimit: { guard: { tries: 3 } as object } }), refused(/"rateLimit.guard.tries"/))
+})
+
 t.test('false turns a part off', async (t) => {
   const settings = parse({ cache: false, routes: false, rateLimit: false })
   t.equal(settings.cache, undefined)
   t.equal(settings.routes, undefined)
   t.same(Object.values(settings.limits), [undefined, undefined, undefined, undefined])
+  t.equal(settings.guard, undefined)
 })
 
 t.test('an option that is undefined is not given', async (t) => {

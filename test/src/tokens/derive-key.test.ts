@@ -26,6 +26,7 @@ t.test('another secret, purpose or prefix shares no key', async (t) => {
   const keys = [
     deriveKey(SECRET, 'refresh', 'fra:'),
     deriveKey(SECRET, 'access', 'fra:'),
+    deriveKey(SECRET, 'device', 'fra:'),
     deriveKey(SECRET, 'refresh', ''),
     deriveKey(SECRET, 'refresh', 'fra:2'),
     deriveKey(`${SECRET}!`, 'refresh', 'fra:')
