@@ -50,9 +50,7 @@ if redis.call('HLEN', KEYS[1]) > FIELDS then
   local fields = redis.call('HGETALL', KEYS[1])
   for i = 1, #fields, 2 do
     local last = tonumber(string.match(fields[i + 1], ' (%d+)$')) or 0
-    if string.find(fields[i], ':', 1, true) and fields[i] ~= source and (not at or last < at) then
-      oldest, at = fields[i], last
-    end
+    if string.find(fields[i], ':', 1, true) and (not at or last < at) then oldest, at = fields[i], last end
   end
   redis.call('HDEL', KEYS[1], oldest)
 end

@@ -17,7 +17,7 @@ export async function openGuard(t: Test, settings: Partial<LoginGuardSettings> =
   const { url, keyPrefix } = at ?? (await redis(t))
   const redisConnection = connection(t, url)
   await redisConnection.start()
-  const commands = new Commands(redisConnection, 1000)
+  const commands = new Commands(redisConnection, 5000)
   const log = memoryLog()
   const limits = { freeTries: 5, freeAccounts: 20, maxWait: 900 * SECOND }
   const keys = [keyOf(keyPrefix)]
