@@ -107,9 +107,12 @@ t.test('a lock survives a memory that fills up with cache entries, under volatil
   if (redis === undefined) return
   const { app, attempt } = await open(t, redis)
   const { device_token } = await login(app)
-  for (let n = 0; n < 6; n++) await attempt()
   const admin = await observer(t, redis.url)
   const { pass, keysOf } = timeTravel(admin, 'guard:')
+  for (let n = 0; n < 12; n++) {
+    await pass(900_000)
+    t.equal(await attempt(), 401)
+  }
   const evicted = async () => Number(/evicted_keys:(\d+)/.exec(await admin.info('stats'))![1])
   const value = 'x'.repeat(10_000)
   for (let n = 0; (await evicted()) < 1000; n++)
@@ -121,7 +124,7 @@ t.test('a lock survives a memory that fills up with cache entries, under volatil
   t.equal((await keysOf('ip')).length, 1)
   t.equal(await attempt(PASSWORD), 429)
   t.equal(await attempt(PASSWORD, { device_token }), 200)
-  await pass(1000)
+  await pass(128_000)
   t.equal(await attempt(PASSWORD), 200)
 })
 
@@ -129,8 +132,10 @@ t.test('a stranger who tries without end does not lock out a known device', asyn
   const { app } = await build(t, { rateLimit: guarded })
   const { device_token } = await login(app)
   let trying = true
+  const statuses = new Set<number>()
   const stranger = async () => {
-    while (trying) await post(app, '/auth/login', { username: 'ada', password: 'wrong' })
+    while (trying)
+      statuses.add((await post(app, '/auth/login', { username: 'ada', password: 'wrong' })).statusCode)
   }
   const strangers = Array.from({ length: 10 }, stranger)
   const replies = []
@@ -139,7 +144,7 @@ t.test('a stranger who tries without end does not lock out a known device', asyn
   trying = false
   await Promise.all(strangers)
   t.same(new Set(replies.map(({ statusCode }) => statusCode)), new Set([200]))
-  t.equal((await post(app, '/auth/login', { username: 'ada', password: PASSWORD })).statusCode, 429)
+  t.same(statuses, new Set([401, 429]))
 })
 
 t.test('on a cluster the guard counts wherever its keys are', async (t) => {

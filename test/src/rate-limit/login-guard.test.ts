@@ -21,7 +21,7 @@ t.test('parallel guesses get no more tries than one after another', async (t) =>
 t.test('attempts that have to wait are not counted, neither for the account nor for the ip', async (t) => {
   const { attempt, failures, pass } = await openGuard(t, { freeAccounts: 2 })
   await failures(6, 'ada')
-  for (let n = 0; n < 50; n++) t.equal(await attempt('ada', '10.0.0.2'), 2)
+  for (let n = 0; n < 10; n++) t.equal(await attempt('ada', '10.0.0.2'), 2)
   t.equal(await attempt('bob', '10.0.0.2'), 0)
   t.equal(await attempt('carl', '10.0.0.2'), 0, 'the second account of that ip')
   await pass(2 * SECOND)
