@@ -10,6 +10,7 @@ import type {
 import fp from 'fastify-plugin'
 import authenticate from './plugins/authenticate.js'
 import cache from './plugins/cache.js'
+import loginGuard from './plugins/login-guard.js'
 import rateLimit from './plugins/rate-limit.js'
 import redis from './plugins/redis.js'
 import responseCache from './plugins/response-cache.js'
@@ -31,6 +32,7 @@ export type {
   CookieOptions,
   Credentials,
   Guard,
+  GuardOptions,
   Limit,
   Login,
   RateLimits,
@@ -39,6 +41,7 @@ export type {
   RouteOptions,
   TokenOptions
 } from './src/options.js'
+export type { Admission, LoginAttempt, LoginGuard } from './src/rate-limit/login-guard.js'
 export type { RedisClient } from './src/redis/client.js'
 export type { ConnectionState, RedisConnection } from './src/redis/connection.js'
 export type { AccessClaims } from './src/tokens/access-token.js'
@@ -61,6 +64,7 @@ export type {
 // What the plugins add to Fastify's types stays in the published ones only if they are named here.
 import './plugins/authenticate.js'
 import './plugins/cache.js'
+import './plugins/login-guard.js'
 import './plugins/redis.js'
 import './plugins/response-cache.js'
 import './plugins/tokens.js'
@@ -93,6 +97,7 @@ const plugin: FastifyPluginAsync<RedisAuthOptions> = async (fastify, options) =>
   await fastify.register(responseCache)
   await fastify.register(tokens, { settings })
   await fastify.register(authenticate, { settings })
+  await fastify.register(loginGuard, { settings })
   if (limits.global !== undefined) await fastify.register(rateLimit, { settings })
   if (settings.tokens === undefined || routes === undefined) return
   // Options that Fastify reads itself; a plugin of the root has no context of its own to which they would apply.

@@ -15,9 +15,18 @@ const redis: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { sett
   fastify.decorate('redisConnection', open(fastify, settings.redis))
 }
 
-/** The connection of a manager: one of its own, or the shared one. */
-export const connectionFor = (fastify: FastifyInstance, own: RedisSettings | undefined): RedisConnection =>
-  own === undefined ? fastify.redisConnection : open(fastify, own)
+const own = new WeakMap<RedisSettings, RedisConnection>()
+
+/** The connection of a manager: the shared one, or one of its own, which managers with the same settings share. */
+export function connectionFor(
+  fastify: FastifyInstance,
+  settings: RedisSettings | undefined
+): RedisConnection {
+  if (settings === undefined) return fastify.redisConnection
+  const connection = own.get(settings) ?? open(fastify, settings)
+  own.set(settings, connection)
+  return connection
+}
 
 /** Opened when the app becomes ready, closed with it. */
 function open(fastify: FastifyInstance, settings: RedisSettings): RedisConnection {

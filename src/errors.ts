@@ -11,6 +11,7 @@ const table = {
   FST_REDIS_AUTH_FORBIDDEN: [403, 'Forbidden'],
   FST_REDIS_AUTH_SESSION_NOT_FOUND: [404, 'No such session'],
   FST_REDIS_AUTH_RATE_LIMITED: [429, 'Too many requests'],
+  FST_REDIS_AUTH_LOCKED: [429, 'Too many failed logins, try again later'],
   FST_REDIS_AUTH_LOGIN_FAILED: [500, 'The login could not be completed'],
   FST_REDIS_AUTH_UNAVAILABLE: [503, 'The service is temporarily unavailable']
 } as const satisfies Record<string, readonly [statusCode: number, message: string]>

@@ -27,6 +27,8 @@ export const LogEvent = {
   tokensKeysUnbound: 'tokens.keys-unbound',
   jwksPathTaken: 'jwks.path-taken',
   loginFailed: 'login.failed',
+  loginLocked: 'login.locked',
+  loginNamesNobody: 'login.names-nobody',
   loginWithoutTokens: 'login.without-tokens',
   routeNotCached: 'route.not-cached',
   forwardedForIgnored: 'rate-limit.forwarded-for-ignored'

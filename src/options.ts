@@ -94,7 +94,21 @@ export interface CacheOptions {
 /** Options of a limit in @fastify/rate-limit (there, `timeWindow` as a number is ms). */
 export type Limit = RateLimitOptions
 
-export interface RateLimits {
+/** Failed logins: see docs/login-guard.md. */
+export interface GuardOptions<Body = Credentials> {
+  /** Whom a body says it is. Names that your users are looked up by alike must come out alike; case, outer spaces and Unicode's compatible forms (NFKC) do by themselves. Null: nobody, counted by ip alone. Default: `username ?? email`. */
+  account?: ((body: Body) => string | null | undefined) | undefined
+  /** Failures in a row, of an account or of a known device, before the wait begins: 1 s, doubled by each further one. Default: 5. */
+  freeTries?: number | undefined
+  /** Accounts that one ip may fail to log in to within an hour before it waits for the next, at most 1000. Default: 20. */
+  freeAccounts?: number | undefined
+  /** The longest wait short of the limit of 100 failures in a row; 1 s to '24h'. Default: '15m'. */
+  maxWait?: Duration | undefined
+  /** Failed logins are answered at the next multiple of this, so that time does not tell who exists: longer than your password check takes. At most '10s'; 0 to answer at once. Default: '300ms'. */
+  failureDelay?: Duration | undefined
+}
+
+export interface RateLimits<Body = Credentials> {
   /** POST /login. Default: 10 a minute per ip. */
   login?: false | Limit | undefined
   /** POST /refresh. Default: 120 a minute per session, or per ip for a token that is no good. */
@@ -103,12 +117,14 @@ export interface RateLimits {
   routes?: false | Limit | undefined
   /** Every route of the app that has no `config.rateLimit`. Default: none. */
   global?: false | Limit | undefined
+  /** Failed logins. On by default. */
+  guard?: false | GuardOptions<Body> | undefined
 }
 
 export interface RouteOptions<Body extends TSchema = TSchema> {
   /** Default: '/auth'. */
   prefix?: string | undefined
-  /** The schema of POST /login's body. Default: { username, password }. */
+  /** The schema of POST /login's body. Default: { username, password, device_token? }. */
   body?: Body | undefined
   /** How refresh tokens travel: in JSON bodies, or in a cookie that scripts can not read, for browsers. One excludes the other. Default: 'body'. */
   transport?: 'body' | 'cookie' | undefined
@@ -150,16 +166,18 @@ export type Login<Body = Credentials> = (
   request: FastifyRequest
 ) => Identity | null | undefined | Promise<Identity | null | undefined>
 
+type BodyOf<Schema extends TSchema> = [Schema] extends [never] ? Credentials : Static<Schema>
+
 export interface RedisAuthOptions<Body extends TSchema = never> {
   redis?: RedisOptions | undefined
   /** Without them there are no tokens and no auth routes; the cache alone works. */
   tokens?: TokenOptions | undefined
   /** Without it there is no POST /login. */
-  login?: Login<[Body] extends [never] ? Credentials : Static<Body>> | undefined
+  login?: Login<BodyOf<Body>> | undefined
   /** False for no routes. */
   routes?: false | RouteOptions<Body> | undefined
-  /** False for no limits. */
-  rateLimit?: false | RateLimits | undefined
+  /** False for no limits, nor a login guard. */
+  rateLimit?: false | RateLimits<BodyOf<Body>> | undefined
   /** False for no fastify.cache. */
   cache?: false | CacheOptions | undefined
 }
@@ -175,6 +193,8 @@ type Rules<Options> = { readonly [Option in keyof Required<Options>]: Rule }
 
 const MINIMUM_SECRET_BYTES = 32
 const MAXIMUM_GRACE = 300_000
+const MAXIMUM_DELAY = 10_000
+const DAY = 86_400_000
 
 export const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -290,7 +310,22 @@ export const limitRules: Rules<RateLimits> = {
   login: objectOrFalse,
   refresh: objectOrFalse,
   routes: objectOrFalse,
-  global: objectOrFalse
+  global: objectOrFalse,
+  guard: objectOrFalse
+}
+
+export const guardRules: Rules<GuardOptions> = {
+  account: callback,
+  freeTries: integer(1),
+  freeAccounts: integer(1, 1000),
+  maxWait: [
+    (value) => (toMilliseconds(value) ?? 0) >= 1000 && toMilliseconds(value)! <= DAY,
+    `${duration[1]}, from 1 s to '24h'`
+  ],
+  failureDelay: [
+    (value) => value === 0 || (toMilliseconds(value) ?? Number.POSITIVE_INFINITY) <= MAXIMUM_DELAY,
+    "be a number of seconds or a duration, from 0 to '10s'"
+  ]
 }
 
 export const routeRules: Rules<RouteOptions> = {

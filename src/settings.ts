@@ -10,6 +10,8 @@ import {
   checkOptions,
   cookieRules,
   type Guard,
+  type GuardOptions,
+  guardRules,
   invalidOption,
   isObject,
   type Limit,
@@ -29,6 +31,7 @@ import {
 } from './options.js'
 import { bareOrigin } from './origin.js'
 import { parseKeys } from './parse-keys.js'
+import type { LoginGuardSettings } from './rate-limit/login-guard.js'
 import { makeClient } from './redis/client.js'
 import type { ConnectionOptions } from './redis/connection.js'
 import type { KeyPair } from './tokens/signing-key.js'
@@ -60,10 +63,17 @@ export interface RouteSettings {
 }
 
 export interface CookieSettings {
-  readonly name: string
+  /** What the names of cookies begin with. */
+  readonly prefix: '__Host-' | '__Secure-' | ''
   readonly path: string
   readonly secure: boolean
   readonly origins: ReadonlySet<string>
+}
+
+export interface GuardSettings extends Pick<LoginGuardSettings, 'freeTries' | 'freeAccounts' | 'maxWait'> {
+  /** Whom a body says it is; null or undefined for nobody. */
+  readonly account: (body: never) => unknown
+  readonly failureDelay: number
 }
 
 export interface Settings {
@@ -72,6 +82,7 @@ export interface Settings {
   readonly tokens: TokenSettings | undefined
   readonly login: Login<never> | undefined
   readonly routes: RouteSettings | undefined
+  readonly guard: GuardSettings | undefined
   readonly limits: Readonly<Record<'login' | 'refresh' | 'routes' | 'global', Limit | undefined>>
 }
 
@@ -92,7 +103,8 @@ export function parseOptions(options: RedisAuthOptions, env: Environment): Setti
     tokens: tokens && parseTokens(tokens, defaults, shared.keyPrefix),
     login: login as Login<never> | undefined,
     routes: routes === false ? undefined : parseRoutes(routes, env),
-    limits: parseLimits(rateLimit)
+    limits: parseLimits(rateLimit),
+    guard: rateLimit === false ? undefined : parseGuard(rateLimit.guard)
   }
 }
 
@@ -127,7 +139,7 @@ function parseCookie(options: CookieOptions = {}, { NODE_ENV }: Environment): Co
   const secure = NODE_ENV !== 'development' && NODE_ENV !== 'test'
   const prefix = path === undefined ? '__Host-' : '__Secure-'
   return {
-    name: `${secure ? prefix : ''}refresh_token`,
+    prefix: secure ? prefix : '',
     path: path ?? '/',
     secure,
     origins: new Set(origins.map((origin) => bareOrigin(origin)!))
@@ -288,5 +300,18 @@ function parseLimits(options: false | RateLimits): Settings['limits'] {
     refresh: limit('refresh', 120),
     routes: limit('routes', 100),
     global: options.global ? given(options.global) : undefined
+  }
+}
+
+function parseGuard(options: false | GuardOptions = {}): GuardSettings | undefined {
+  if (options === false) return undefined
+  checkOptions('rateLimit.guard', options, guardRules)
+  type Names = { username?: unknown; email?: unknown } | null
+  return {
+    account: options.account ?? ((body: Names) => body?.username ?? body?.email),
+    freeTries: options.freeTries ?? 5,
+    freeAccounts: options.freeAccounts ?? 20,
+    maxWait: toMilliseconds(options.maxWait ?? '15m')!,
+    failureDelay: options.failureDelay === 0 ? 0 : toMilliseconds(options.failureDelay ?? '300ms')!
   }
 }

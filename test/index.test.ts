@@ -22,7 +22,7 @@ const ALL = ENDPOINTS.map(([, path]) => path)
 
 t.test('one registration decorates the instance and adds the endpoints', async (t) => {
   const { app } = await build(t)
-  for (const decorator of ['cache', 'tokens', 'authenticate', 'redisConnection'])
+  for (const decorator of ['cache', 'tokens', 'authenticate', 'loginGuard', 'redisConnection'])
     t.ok(app.hasDecorator(decorator), decorator)
   t.strictSame([named, redisAuth.fastifyRedisAuth], [redisAuth, redisAuth], 'by each of its names')
   t.notOk(app.hasDecorator('redis'), 'that name is left to @fastify/redis')

@@ -128,6 +128,16 @@ export async function allThatMayBeGiven() {
     cache: { ttl: 'forever', redis: { host: 'cache', port: 6379, tls: true } },
     rateLimit: { login: false, refresh: { max: 3 }, global: { max: 100, timeWindow: '1 minute' } }
   })
+  await app.register(redisAuth, {
+    rateLimit: { guard: { account: ({ username }) => username, freeTries: 3, failureDelay: 0 } }
+  })
+  await app.register(redisAuth, {
+    routes: { body: Type.Object({ phone: Type.Integer() }) },
+    rateLimit: { guard: { account: ({ phone }) => phone.toFixed() } }
+  })
+  await app.register(redisAuth, { rateLimit: { guard: false } })
+  await app.loginGuard.unlock('ada')
+  holds<Same<ReturnType<typeof app.loginGuard.deviceToken>, string>>()
 }
 
 /** Under exactOptionalPropertyTypes: undefined is as good as not given. */
@@ -150,7 +160,7 @@ export const nothingWithin: RedisAuthOptions = {
     revoke: undefined,
     introspect: undefined
   },
-  rateLimit: { login: undefined, refresh: undefined, routes: undefined, global: undefined },
+  rateLimit: { login: undefined, refresh: undefined, routes: undefined, global: undefined, guard: undefined },
   cache: { ttl: undefined, maxValueBytes: undefined, redis: undefined }
 }
 
@@ -193,6 +203,8 @@ export async function whatIsRefused() {
   await app.register(redisAuth, { login: () => true })
   // @ts-expect-error: a user has an id
   await app.register(redisAuth, { login: async () => ({ name: 'ada' }) })
+  // @ts-expect-error: the body has no phone
+  await app.register(redisAuth, { rateLimit: { guard: { account: ({ phone }) => phone } } })
   // @ts-expect-error: a schema, not an example
   await app.register(redisAuth, { routes: { body: { pin: 1 } } })
 }

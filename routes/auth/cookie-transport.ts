@@ -11,6 +11,8 @@ import type { Transport } from './transport.js'
 const MOST_COOKIES = 5
 /** A host name is what the client says it is. */
 const MOST_LABELS = 5
+/** A year, in seconds: as long as the token is good. */
+const DEVICE_MAX_AGE = 365 * 86_400
 const DOMAIN_LABEL = /^[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/i
 const COOKIE_PATH = /^[!-:=-~]+$/
 
@@ -20,8 +22,9 @@ const COOKIE_PATH = /^[!-:=-~]+$/
  */
 export async function cookieTransport(
   scope: FastifyInstance,
-  { name, path, secure, origins }: CookieSettings
+  { prefix, path, secure, origins }: CookieSettings
 ): Promise<Transport> {
+  const [name, deviceName] = [`${prefix}refresh_token`, `${prefix}device_token`]
   if (path !== '/' && !`${scope.prefix}/`.startsWith(`${path}/`))
     throw invalidOption(
       `option "routes.cookie.path" must cover the auth routes, which are under ${scope.prefix}/`
@@ -44,7 +47,7 @@ export async function cookieTransport(
    * each path and domain and sends them all. A name with __Host- has one place only.
    */
   function elsewhere({ routeOptions, hostname }: FastifyRequest): string[] {
-    if (name.startsWith('__Host-')) return []
+    if (prefix === '__Host-') return []
     const segments = routeOptions.url!.split('/')
     const paths = segments.map((_, i) => segments.slice(0, i + 1).join('/') || '/')
     const labels = hostname.split('.').slice(-MOST_LABELS)
@@ -63,18 +66,25 @@ export async function cookieTransport(
     refresh: {},
     logout: {},
     reply: CookieTokenReply,
+    loginReply: CookieTokenReply,
     presented({ headers: { cookie = '' } }) {
       // One by one, because of one name parse() tells the first only.
       const values = cookie.split(';').map((pair) => parse(pair)[name])
       const tokens = new Set(values.filter((value) => value !== undefined && value !== ''))
       return [...tokens].slice(0, MOST_COOKIES) as string[]
     },
-    answer(request, reply, pair) {
+    presentedDevice: ({ headers: { cookie = '' } }) => parse(cookie)[deviceName],
+    answer(request, reply, pair, deviceToken) {
       const { refresh_token, ...answer } = tokenReply(pair)
       const others = transport.presented(request).length > 1 ? elsewhere(request) : []
       const own = serialize(name, refresh_token, { ...attributes, maxAge: pair.refreshExpiresIn })
       // Ours last: some clients take a domain cookie of this very host for it.
       reply.header('set-cookie', [...others, own])
+      if (deviceToken !== undefined)
+        reply.header(
+          'set-cookie',
+          serialize(deviceName, deviceToken, { ...attributes, maxAge: DEVICE_MAX_AGE })
+        )
       return answer
     },
     clear(request, reply) {

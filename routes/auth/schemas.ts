@@ -3,7 +3,10 @@ import type { TokenPair } from '../../src/tokens/token-manager.js'
 
 export const LoginBody = Type.Object({
   username: Type.String({ minLength: 1, maxLength: 256 }),
-  password: Type.String({ minLength: 1, maxLength: 1024 })
+  password: Type.String({ minLength: 1, maxLength: 1024 }),
+  device_token: Type.Optional(
+    Type.String({ maxLength: 256, description: 'Of the last login of this account on this device' })
+  )
 })
 
 export const RefreshBody = Type.Object({
@@ -30,6 +33,12 @@ export const TokenReply = Type.Object({
 
 /** With transport 'cookie'. */
 export const CookieTokenReply = Type.Omit(TokenReply, ['refresh_token'])
+
+/** `device_token` unless option `rateLimit.guard` is false, or the body names no account. */
+export const LoginReply = Type.Object({
+  ...TokenReply.properties,
+  device_token: Type.Optional(Type.String({ description: 'To be kept, and sent with the next login' }))
+})
 
 export const tokenReply = (pair: TokenPair): Static<typeof TokenReply> => ({
   access_token: pair.accessToken,

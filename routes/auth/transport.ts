@@ -3,18 +3,21 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Session } from '../../src/tokens/session.js'
 import type { RequestContext } from '../../src/tokens/session-details.js'
 import type { TokenManager, TokenPair } from '../../src/tokens/token-manager.js'
-import { LogoutBody, RefreshBody, TokenReply, tokenReply } from './schemas.js'
+import { LoginReply, LogoutBody, RefreshBody, TokenReply, tokenReply } from './schemas.js'
 
 /** How refresh tokens travel between the client and the routes: option `routes.transport`. */
 export interface Transport {
   readonly refresh: { readonly body?: TSchema }
   readonly logout: { readonly body?: TSchema }
-  /** What {@link answer} answers. */
+  /** What {@link answer} answers to a refresh, and to a login. */
   readonly reply: TSchema
+  readonly loginReply: TSchema
   /** The refresh tokens of a request, good or bad; more than one only where a browser has kept several cookies. */
   presented(request: Pick<FastifyRequest, 'body' | 'headers'>): string[]
-  /** Hands out a pair. */
-  answer(request: FastifyRequest, reply: FastifyReply, pair: TokenPair): object
+  /** The token by which the login guard knows a device. */
+  presentedDevice(request: Pick<FastifyRequest, 'body' | 'headers'>): string | undefined
+  /** Hands out a pair, and to a login the token of its device. */
+  answer(request: FastifyRequest, reply: FastifyReply, pair: TokenPair, deviceToken?: string): object
   /** Takes the refresh token from the client. */
   clear(request: FastifyRequest, reply: FastifyReply): void
 }
@@ -23,14 +26,21 @@ export const bodyTransport: Transport = {
   refresh: { body: RefreshBody },
   logout: { body: LogoutBody },
   reply: TokenReply,
-  presented({ body }) {
-    // A null is coerced to '', which is no token.
-    const token = (body as { refresh_token?: unknown } | null | undefined)?.refresh_token
-    return typeof token === 'string' && token !== '' ? [token] : []
-  },
-  answer: (_request, _reply, pair) => tokenReply(pair),
+  loginReply: LoginReply,
+  // A null is coerced to '', which is no token.
+  presented: ({ body }) => [textIn(body, 'refresh_token') ?? []].flat(),
+  presentedDevice: ({ body }) => textIn(body, 'device_token'),
+  answer: (_request, _reply, pair, deviceToken) => ({
+    ...tokenReply(pair),
+    ...(deviceToken !== undefined && { device_token: deviceToken })
+  }),
   // The client has it, and forgets it.
   clear() {}
+}
+
+function textIn(body: unknown, field: string): string | undefined {
+  const text = (body as Record<string, unknown> | null | undefined)?.[field]
+  return typeof text === 'string' && text !== '' ? text : undefined
 }
 
 /** Of the sessions that these tokens could be exchanged in now the newest, with its token. Undefined when there is none. */

@@ -12,6 +12,11 @@ export const auditKey = (prefix: string): string => `${prefix}audit`
 export const rateLimitKey = (prefix: string, group: string, client: string): string =>
   `${prefix}rate_limit:${group}:${client}`
 
+/** An account, or an ip, that the login guard counts for; by its hash. */
+export const guardedAccountKey = (prefix: string, account: string): string =>
+  `${prefix}login_guard:account:${account}`
+export const guardedIpKey = (prefix: string, ip: string): string => `${prefix}login_guard:ip:${ip}`
+
 /**
  * The start of every cache key of a namespace; the root's path is empty.
  * Names hold neither `:` nor `.`, and a nested namespace's path is `parent.child`, so that no two namespaces overlap.

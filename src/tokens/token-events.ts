@@ -28,11 +28,11 @@ export interface TokenEventMap {
   ]
   /**
    * Somebody was refused: login answered null ('credentials', whose account name is not told: it may be a password typed
-   * into the wrong field); option `claims` answered null ('forbidden'); a refresh token of ours is not good any more
+   * into the wrong field); the login guard made it wait ('locked'); option `claims` answered null ('forbidden'); a refresh token of ours is not good any more
    * ('ended', 'stale': an older one within `grace`). What was never ours is refused without a word.
    */
   refuse: [
-    | (RequestContext & { reason: 'credentials' })
+    | (RequestContext & { reason: 'credentials' | 'locked' })
     | (RequestContext & { userId: string; reason: 'forbidden' })
     | (SessionEvent & { reason: 'ended' | 'stale' })
   ]

@@ -255,9 +255,9 @@ export class TokenManager {
     return claims
   }
 
-  /** Tells of a login that was refused for its credentials: POST /login does, and so should a login of your own. */
-  loginFailed(context: RequestContext): void {
-    this.#events.emit('refuse', { ...origin(context), reason: 'credentials' })
+  /** Tells of a login that was refused for its credentials, or by the login guard: POST /login does, and so should a login of your own. */
+  loginFailed(context: RequestContext, reason: 'credentials' | 'locked' = 'credentials'): void {
+    this.#events.emit('refuse', { ...origin(context), reason })
   }
 
   /** The latest entries of the audit stream, newest first, those before the id `before`. Empty unless some instance has option `tokens.audit`. */

@@ -4,6 +4,7 @@ import {
   cacheRules,
   checkOptions,
   cookieRules,
+  guardRules,
   invalidOption,
   isObject,
   limitRules,
@@ -161,7 +162,28 @@ const tables = {
     login: [[false, {}, { max: 1 }], notObjectsOrFalse],
     refresh: [[false, {}], notObjectsOrFalse],
     routes: [[false, {}], notObjectsOrFalse],
-    global: [[false, {}, { max: 1 }], notObjectsOrFalse]
+    global: [[false, {}, { max: 1 }], notObjectsOrFalse],
+    guard: [[false, {}], notObjectsOrFalse]
+  },
+  'rateLimit.guard': {
+    known: guardRules,
+    account: [[call], [{}, null, 'username']],
+    freeTries: [
+      [1, 5, 200],
+      [0, ...notIntegers]
+    ],
+    freeAccounts: [
+      [1, 1000],
+      [0, 1001, ...notIntegers]
+    ],
+    maxWait: [
+      [1, '1s', '15m', '24h', '1d'],
+      [0.999, '999ms', '25h', ...notDurations]
+    ],
+    failureDelay: [
+      [0, 0.001, '300ms', '10s'],
+      [-1, '11s', '0s', Number.NaN, 'forever', null, false, {}]
+    ]
   },
   routes: {
     known: routeRules,

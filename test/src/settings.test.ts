@@ -32,7 +32,8 @@ t.test('without options everything has its default, in ms', async (t) => {
       login: { max: 10, timeWindow: 60_000 },
       refresh: { max: 120, timeWindow: 60_000 },
       routes: { max: 100, timeWindow: 60_000 }
-    }
+    },
+    guard: { freeTries: 5, freeAccounts: 20, maxWait: 900_000, failureDelay: 300 }
   })
   t.equal(settings.login, undefined)
   t.equal(settings.limits.global, undefined)
@@ -101,11 +102,21 @@ t.test('what is given is taken', async (t) => {
   })
 })
 
+t.test('the login guard takes what is given', async (t) => {
+  const account = () => 'ada'
+  const guard = { account, freeTries: 1, freeAccounts: 2, maxWait: '1m', failureDelay: '1s' } as const
+  t.same(parse({ rateLimit: { guard } }).guard, { ...guard, maxWait: 60_000, failureDelay: 1000 })
+  t.equal(parse({ rateLimit: { guard: { failureDelay: 0 } } }).guard?.failureDelay, 0)
+  t.equal(parse({ rateLimit: { guard: false } }).guard, undefined)
+  t.throws(() => parse({ rateLimit: { guard: { tries: 3 } as object } }), refused(/"rateLimit.guard.tries"/))
+})
+
 t.test('false turns a part off', async (t) => {
   const settings = parse({ cache: false, routes: false, rateLimit: false })
   t.equal(settings.cache, undefined)
   t.equal(settings.routes, undefined)
   t.same(Object.values(settings.limits), [undefined, undefined, undefined, undefined])
+  t.equal(settings.guard, undefined)
 })
 
 t.test('an option that is undefined is not given', async (t) => {
@@ -163,12 +174,12 @@ t.test('the cookie has the strongest name that it can have', async (t) => {
     parse({ routes: { transport: 'cookie', cookie: options } }, env).routes?.cookie
   const path = '/auth'
   for (const NODE_ENV of [undefined, '', 'production', 'staging', 'Development']) {
-    t.match(cookie(undefined, { NODE_ENV }), { name: '__Host-refresh_token', path: '/', secure: true })
-    t.match(cookie({ path }, { NODE_ENV }), { name: '__Secure-refresh_token', path, secure: true })
+    t.match(cookie(undefined, { NODE_ENV }), { prefix: '__Host-', path: '/', secure: true })
+    t.match(cookie({ path }, { NODE_ENV }), { prefix: '__Secure-', path, secure: true })
   }
   for (const NODE_ENV of ['development', 'test']) {
-    t.match(cookie({}, { NODE_ENV }), { name: 'refresh_token', path: '/', secure: false })
-    t.match(cookie({ path }, { NODE_ENV }), { name: 'refresh_token', path, secure: false })
+    t.match(cookie({}, { NODE_ENV }), { prefix: '', path: '/', secure: false })
+    t.match(cookie({ path }, { NODE_ENV }), { prefix: '', path, secure: false })
   }
   t.same(cookie({ origins: ['HTTPS://A.example:443'] })?.origins, new Set(['https://a.example']))
   t.same(cookie({ path: undefined, origins: undefined })?.origins, new Set())

@@ -42,6 +42,7 @@ export interface Tokens {
   refresh_token: string
   refresh_expires_in: number
   session_id: string
+  device_token?: string
 }
 
 export async function login(

@@ -20,7 +20,8 @@ t.test('a login answers tokens of a new session, and nothing else', async (t) =>
     'expires_in',
     'refresh_token',
     'refresh_expires_in',
-    'session_id'
+    'session_id',
+    'device_token'
   ])
   t.match(body, {
     access_token: /^[\w-]+\.[\w-]+\.[\w-]+$/,
@@ -28,7 +29,8 @@ t.test('a login answers tokens of a new session, and nothing else', async (t) =>
     expires_in: 600,
     refresh_token: /^[\w-]{60,300}$/,
     refresh_expires_in: 14 * 86_400,
-    session_id: /^[\w-]{27}$/
+    session_id: /^[\w-]{27}$/,
+    device_token: /^[\w-]{44}$/
   })
   t.match(claimsOf(body.access_token), { sub: 'ada', sid: body.session_id })
   const again = await login(app)

@@ -9,9 +9,9 @@ type App = Awaited<ReturnType<typeof build>>['app']
 const refresh = (app: App, refresh_token: string) => post(app, '/auth/refresh', { refresh_token })
 const INVALID = 'FST_REDIS_AUTH_INVALID_REFRESH_TOKEN'
 
-t.test('a refresh answers what login does, for the same session', async (t) => {
+t.test('a refresh answers what login does but for the device token, for the same session', async (t) => {
   const { app } = await build(t)
-  const first = await login(app)
+  const { device_token, ...first } = await login(app)
   const reply = await refresh(app, first.refresh_token)
   t.equal(reply.statusCode, 200)
   t.equal(reply.headers['cache-control'], 'no-store')

@@ -4,6 +4,8 @@ import {
   cachePrefix,
   cacheTreePattern,
   escapeGlob,
+  guardedAccountKey,
+  guardedIpKey,
   rateLimitKey,
   ticketKey,
   userTokensKey
@@ -14,6 +16,8 @@ t.test('every key starts with the key prefix and says what it is', async (t) => 
   t.equal(ticketKey('fra:', 'x'), 'fra:ticket:x')
   t.equal(auditKey('fra:'), 'fra:audit')
   t.equal(rateLimitKey('fra:', 'login', '10.0.0.1'), 'fra:rate_limit:login:10.0.0.1')
+  t.equal(guardedAccountKey('fra:', 'x'), 'fra:login_guard:account:x')
+  t.equal(guardedIpKey('fra:', 'x'), 'fra:login_guard:ip:x')
   t.equal(cachePrefix('fra:', ''), 'fra:cache::')
   t.equal(cachePrefix('fra:', 'a.b'), 'fra:cache:a.b:')
 })

@@ -27,6 +27,7 @@ t.test('another secret, purpose or prefix shares no key', async (t) => {
     deriveKey(SECRET, 'refresh', 'fra:'),
     deriveKey(SECRET, 'access', 'fra:'),
     deriveKey(SECRET, 'ticket', 'fra:'),
+    deriveKey(SECRET, 'device', 'fra:'),
     deriveKey(SECRET, 'refresh', ''),
     deriveKey(SECRET, 'refresh', 'fra:2'),
     deriveKey(`${SECRET}!`, 'refresh', 'fra:')

@@ -1,0 +1,33 @@
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { LoginGuard } from '../src/rate-limit/login-guard.js'
+import { Commands } from '../src/redis/commands.js'
+import type { Settings } from '../src/settings.js'
+import { deriveKey } from '../src/tokens/derive-key.js'
+import { connectionFor } from './redis.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Holds back who guesses passwords: `unlock(account)`, `deviceToken(account)`. Not there without option `tokens`, or with `rateLimit.guard: false`. */
+    loginGuard: LoginGuard
+  }
+}
+
+/** fastify.loginGuard, in the Redis of the tokens and as patient as they are: without either nobody logs in. */
+const loginGuard: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { settings }) => {
+  const { guard, tokens } = settings
+  if (guard === undefined || tokens === undefined) return
+  const { keyPrefix, timeouts } = tokens.redis ?? settings.redis
+  fastify.decorate(
+    'loginGuard',
+    new LoginGuard({
+      ...guard,
+      keyPrefix,
+      commands: new Commands(connectionFor(fastify, tokens.redis), timeouts.tokens),
+      log: fastify.log,
+      keys: tokens.secrets.map((secret) => deriveKey(secret, 'device', keyPrefix))
+    })
+  )
+}
+
+export default fp(loginGuard, { fastify: '5.x', name: 'fastify-redis-auth/login-guard' })
