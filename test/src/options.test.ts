@@ -119,7 +119,7 @@ const tables = {
     ],
     claims: [[call], [{}, null, 'x']],
     check: [
-      ['session', 'stateless'],
+      ['feed', 'session', 'stateless'],
       ['', 'Session', 'none', null, 1, true]
     ],
     audit: [

@@ -25,7 +25,7 @@ t.test('without options everything has its default, in ms', async (t) => {
       sessionTtl: 30 * 86_400_000,
       grace: 30_000,
       maxSessions: 20,
-      check: 'session'
+      check: 'feed'
     },
     routes: { prefix: '/auth' },
     limits: {

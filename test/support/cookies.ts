@@ -7,10 +7,10 @@ type App = Pick<FastifyInstance, 'inject'>
 
 export const HOST_COOKIE = '__Host-refresh_token'
 
-/** Options for refresh tokens in a cookie. */
+/** Options for refresh tokens in a cookie; without the login guard, which has a cookie of its own. */
 export const inCookie = (
   cookie?: NonNullable<Exclude<RedisAuthOptions['routes'], false>>['cookie']
-): RedisAuthOptions => ({ routes: { transport: 'cookie', cookie } })
+): RedisAuthOptions => ({ routes: { transport: 'cookie', cookie }, rateLimit: { guard: false } })
 
 /** Sets NODE_ENV until the test ends. */
 export function nodeEnv(t: Test, value: string): void {

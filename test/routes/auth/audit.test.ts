@@ -35,3 +35,16 @@ t.test('what a route does to a session is kept with the address and the device t
   )
   t.notMatch(JSON.stringify(log), username)
 })
+
+t.test('a login that has to wait is kept as such', async (t) => {
+  const { app } = await build(t, {
+    tokens: { secret: SECRET, audit: true },
+    rateLimit: { guard: { freeTries: 1, failureDelay: 0 } }
+  })
+  for (const _ of [1, 2]) await post(app, '/auth/login', { username: 'ada', password: 'x' }, AGENT)
+  await until(async () => (await app.tokens.auditLog()).length === 2)
+  t.match(await app.tokens.auditLog(), [
+    { event: 'refuse', reason: 'locked', userId: null, ip: '127.0.0.1', device: 'curl' },
+    { event: 'refuse', reason: 'credentials', userId: null }
+  ])
+})

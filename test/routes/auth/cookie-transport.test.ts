@@ -323,3 +323,31 @@ t.test('siblings serve browsers and other clients of the same users', async (t) 
   const all = await send(app, '/mobile/logout-all', [], { payload: { refresh_token } })
   t.same(all.json(), { revoked: 2 })
 })
+
+t.test('a device is known by a cookie, that no script reads and that outlives the session', async (t) => {
+  const { app } = await build(t, {
+    routes: { transport: 'cookie' },
+    rateLimit: { login: false, guard: { failureDelay: 0 } }
+  })
+  const attempt = (password: string, cookie = '') =>
+    app.inject({
+      method: 'POST',
+      url: '/auth/login',
+      payload: { username: 'ada', password },
+      headers: cookie === '' ? {} : { cookie }
+    })
+  const first = await attempt(PASSWORD)
+  t.notOk('device_token' in first.json())
+  const device = first.cookies.find(({ name }) => name === '__Host-device_token')
+  t.match(device, { path: '/', secure: true, httpOnly: true, sameSite: 'Strict', maxAge: 31_536_000 })
+  const out = await send(app, '/auth/logout', [tokenIn(first)])
+  t.notOk(
+    out.cookies.some(({ name }) => name === '__Host-device_token'),
+    'a logout leaves it'
+  )
+  for (let n = 0; n < 5; n++) await attempt('wrong')
+  t.equal((await attempt(PASSWORD)).json().code, 'FST_REDIS_AUTH_LOCKED', 'strangers wait')
+  const known = await attempt(PASSWORD, `__Host-device_token=${device!.value}`)
+  t.equal(known.statusCode, 200, 'the device does not')
+  t.equal((await attempt('wrong', `__Host-device_token=${'x'.repeat(44)}`)).statusCode, 429)
+})
