@@ -172,6 +172,8 @@ t.test(
     t.equal(await codeOf(one.tokens.verify(accessToken)), REVOKED, 'in this process it is in force')
     t.equal(await codeOf(two.tokens.verify(accessToken)), 'resolved', 'the other can not know')
     t.equal(one.tokens.feed.unacknowledged, 1)
+    await sleep(2100)
+    t.equal(one.tokens.feed.unacknowledged, 1, 'tried again, and kept again')
     await one.client.del(stream)
     await until(async () => (await codeOf(two.tokens.verify(accessToken))) === REVOKED)
     t.equal(one.tokens.feed.unacknowledged, 0)
