@@ -464,3 +464,19 @@ t.test('a revocation with an id that no session has is none', async (t) => {
     t.equal(await tokens.revokeSession('ada', id), false)
   t.equal(await client.xLen(`${keyPrefix}revocations`), 0)
 })
+
+t.test(
+  'a process that checks otherwise reads the feed when Redis comes, and each second once somebody asks for it',
+  async (t) => {
+    const { tokens, client } = await openSessions(t, { check: 'session' })
+    const { accessToken } = await tokens.issue({ id: 'ada' })
+    const evals = async () =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0)
+    if (embedded(t)) return
+    const before = await evals()
+    await sleep(2200)
+    t.equal(await evals(), before)
+    await tokens.verify(accessToken, { check: 'feed' })
+    await until(async () => (await evals()) > before + 2)
+  }
+)
