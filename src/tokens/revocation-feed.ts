@@ -95,7 +95,10 @@ export class RevocationFeed {
 
   /** Whether {@link covers} can be relied on. With Redis away the last known set can: what it lacks can not be renewed. */
   get current(): boolean {
-    return this.#fresh || (this.#readAt !== Number.NEGATIVE_INFINITY && this.#settings.commands.away)
+    return (
+      (this.#following && this.#fresh) ||
+      (this.#readAt !== Number.NEGATIVE_INFINITY && this.#settings.commands.away)
+    )
   }
 
   get #fresh(): boolean {
