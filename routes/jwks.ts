@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { FastifyPluginAsync } from 'fastify'
+import { hash } from '../src/crypto/hash.js'
 import { LogEvent } from '../src/log.js'
 import type { KeyPair } from '../src/tokens/signing-key.js'
 
@@ -15,7 +15,7 @@ export const jwks: FastifyPluginAsync<{ keys: readonly KeyPair[] }> = async (sco
     return
   }
   const body = Buffer.from(JSON.stringify({ keys: keys.map(publicJwk) }))
-  const etag = `"${createHash('sha256').update(body).digest('base64url')}"`
+  const etag = `"${hash(body)}"`
   // RFC 9110, section 13.1.2: compared weakly, so that a tag that a proxy made weak matches.
   const current = new Set([etag, `W/${etag}`, '*'])
 

@@ -2,6 +2,7 @@ import { fastifyCookie } from '@fastify/cookie'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { RedisAuthError } from '../../src/errors.js'
 import { invalidOption, isObject } from '../../src/options.js'
+import { DEVICE_TOKEN_LIFETIME } from '../../src/rate-limit/device-token.js'
 import type { CookieSettings } from '../../src/settings.js'
 import { sameOrigin } from './same-origin.js'
 import { CookieTokenReply, tokenReply } from './schemas.js'
@@ -11,8 +12,6 @@ import type { Transport } from './transport.js'
 const MOST_COOKIES = 5
 /** A host name is what the client says it is. */
 const MOST_LABELS = 5
-/** A year, in seconds: as long as the token is good. */
-const DEVICE_MAX_AGE = 365 * 86_400
 const DOMAIN_LABEL = /^[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/i
 const COOKIE_PATH = /^[!-:=-~]+$/
 
@@ -83,7 +82,7 @@ export async function cookieTransport(
       if (deviceToken !== undefined)
         reply.header(
           'set-cookie',
-          serialize(deviceName, deviceToken, { ...attributes, maxAge: DEVICE_MAX_AGE })
+          serialize(deviceName, deviceToken, { ...attributes, maxAge: DEVICE_TOKEN_LIFETIME })
         )
       return answer
     },

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from '../crypto/hash.js'
 import type { Commands } from '../redis/commands.js'
 import { refused } from '../redis/failure.js'
 import { guardedAccountKey, guardedIpKey } from '../redis/keys.js'
@@ -81,14 +81,10 @@ export class GuardCounters {
   }
 
   #ipKey(ip: string): string {
-    return guardedIpKey(this.#settings.keyPrefix, shortHash(ip))
+    return guardedIpKey(this.#settings.keyPrefix, hash(ip, 16))
   }
 }
 
-/** 16 bytes of SHA-256. */
-export const shortHash = (text: string): string =>
-  createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url')
-
 /** The fields of an account in which an attempt is counted. */
 const fieldsOf = ({ ip, device }: Source): [source: string, kind: string] =>
-  device === undefined ? [`ip:${shortHash(ip)}`, 'ip'] : [`device:${device}`, 'device']
+  device === undefined ? [`ip:${hash(ip, 16)}`, 'ip'] : [`device:${device}`, 'device']

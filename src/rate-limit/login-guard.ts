@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { hash } from '../crypto/hash.js'
 import { RedisAuthError } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import { newDevice, openDeviceToken, sealDeviceToken } from './device-token.js'
-import { type GuardCounterSettings, GuardCounters, type Source, shortHash } from './guard-counters.js'
+import { type GuardCounterSettings, GuardCounters, type Source } from './guard-counters.js'
 
 export interface LoginGuardSettings extends GuardCounterSettings {
   readonly log: Logger
@@ -118,7 +119,7 @@ export class LoginGuard {
 /** The names that a lookup would take for one are one account. */
 function accountOf(name: string): string {
   const account = name.normalize('NFKC').toLowerCase().trim().slice(0, MAX_ACCOUNT_LENGTH)
-  return account && shortHash(account)
+  return account && hash(account, 16)
 }
 
 function locked(ms: number): RedisAuthError {

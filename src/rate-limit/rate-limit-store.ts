@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from '../crypto/hash.js'
 import type { Commands } from '../redis/commands.js'
 import { rateLimitKey } from '../redis/keys.js'
 import { type Count, LocalWindows } from './local-windows.js'
@@ -78,8 +78,7 @@ export class RateLimitStore {
 }
 
 /** A key that an app's keyGenerator makes may be a token, which has no place in Redis; long ones are hashed. */
-const shorten = (client: string): string =>
-  client.length <= MAX_CLIENT_LENGTH ? client : createHash('sha256').update(client).digest('base64url')
+const shorten = (client: string): string => (client.length <= MAX_CLIENT_LENGTH ? client : hash(client))
 
 /** The class that @fastify/rate-limit makes its store of. */
 export const rateLimitStore = (commands: Commands, keyPrefix: string) =>

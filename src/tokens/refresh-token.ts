@@ -1,4 +1,7 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { decodeBase64url } from '../crypto/base64url.js'
+import { hash } from '../crypto/hash.js'
+import { keyOf, MAC_BYTES, mac } from '../crypto/mac.js'
 
 /**
  * A refresh token is base64url of
@@ -17,15 +20,14 @@ export interface RefreshToken {
 const VERSION = 1
 const SECRET_AT = 5
 const MAC_AT = 29
-const USER_AT = 45
+const USER_AT = MAC_AT + MAC_BYTES
 const MAX_LENGTH = 300
 export const MAX_GENERATION = 2 ** 31 - 1
 
 export const newSecret = (): Buffer => randomBytes(24)
 
 /** The public name of a session: a hash of its secret. The token can not be made from it. */
-export const sessionIdOf = (secret: Buffer): string =>
-  createHash('sha256').update(secret).digest().subarray(0, 20).toString('base64url')
+export const sessionIdOf = (secret: Buffer): string => hash(secret, 20)
 
 /** Whether `text` has the form of a name that {@link sessionIdOf} gives. */
 export const isSessionId = (text: unknown): text is string =>
@@ -38,26 +40,19 @@ export function sealRefreshToken(key: Buffer, { userId, generation, secret }: Re
   bytes.writeUInt32BE(generation, 1)
   secret.copy(bytes, SECRET_AT)
   user.copy(bytes, USER_AT)
-  mac(key, bytes).copy(bytes, MAC_AT)
+  mac(key, ...signed(bytes)).copy(bytes, MAC_AT)
   return bytes.toString('base64url')
 }
 
 /** The token in `text` if it was sealed with one of `keys`, else undefined. Refuses what is too long, or not the one base64url form of its bytes. */
 export function openRefreshToken(keys: readonly Buffer[], text: string): RefreshToken | undefined {
   if (text.length > MAX_LENGTH) return undefined
-  const bytes = Buffer.from(text, 'base64url')
-  if (bytes.length <= USER_AT || bytes[0] !== VERSION || bytes.toString('base64url') !== text)
-    return undefined
-  const presented = bytes.subarray(MAC_AT, USER_AT)
-  if (!keys.some((key) => timingSafeEqual(mac(key, bytes), presented))) return undefined
+  const bytes = decodeBase64url(text)
+  if (bytes === undefined || bytes.length <= USER_AT || bytes[0] !== VERSION) return undefined
+  if (keyOf(keys, bytes.subarray(MAC_AT, USER_AT), ...signed(bytes)) === undefined) return undefined
   const generation = bytes.readUInt32BE(1)
   if (generation > MAX_GENERATION) return undefined
   return { userId: bytes.toString('utf8', USER_AT), generation, secret: bytes.subarray(SECRET_AT, MAC_AT) }
 }
 
-const mac = (key: Buffer, bytes: Buffer): Buffer =>
-  createHmac('sha256', key)
-    .update(bytes.subarray(0, MAC_AT))
-    .update(bytes.subarray(USER_AT))
-    .digest()
-    .subarray(0, 16)
+const signed = (bytes: Buffer) => [bytes.subarray(0, MAC_AT), bytes.subarray(USER_AT)] as const

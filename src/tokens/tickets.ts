@@ -1,10 +1,13 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { decodeBase64url } from '../crypto/base64url.js'
+import { deriveKey } from '../crypto/derive-key.js'
+import { hash } from '../crypto/hash.js'
+import { keyOf, mac } from '../crypto/mac.js'
 import { type Duration, toMilliseconds } from '../duration.js'
 import type { Commands } from '../redis/commands.js'
 import { refused } from '../redis/failure.js'
 import { ticketKey } from '../redis/keys.js'
 import { runTimely } from '../redis/timely.js'
-import { deriveKey } from './derive-key.js'
 import { jsonObject } from './json-object.js'
 import * as scripts from './ticket-scripts.js'
 
@@ -40,7 +43,6 @@ const MAX_PURPOSE_LENGTH = 64
 const MAX_CODE_LENGTH = 256
 const MAX_ATTEMPTS = 100
 const RANDOM_BYTES = 24
-const TICKET_BYTES = 40
 const TICKET_LENGTH = 54
 
 /**
@@ -76,7 +78,7 @@ export class Tickets {
     const name = this.#name(random)
     const value = `${attempts} ${codeMac(key, random, code)} ${json}`
     await this.#settings.commands.send(name, ['SET', name, value, 'PX', String(ms)]).catch(refused)
-    return Buffer.concat([random, ticketMac(key, random, purpose)]).toString('base64url')
+    return Buffer.concat([random, mac(key, 'ticket', random, purpose)]).toString('base64url')
   }
 
   /**
@@ -106,17 +108,15 @@ export class Tickets {
 
   #open(ticket: unknown, purpose: string): { key: Buffer; random: Buffer } | undefined {
     if (typeof ticket !== 'string' || ticket.length !== TICKET_LENGTH) return undefined
-    const bytes = Buffer.from(ticket, 'base64url')
-    if (bytes.toString('base64url') !== ticket) return undefined
+    const bytes = decodeBase64url(ticket)
+    if (bytes === undefined) return undefined
     const random = bytes.subarray(0, RANDOM_BYTES)
-    const presented = bytes.subarray(RANDOM_BYTES)
-    const key = this.#keys.find((key) => timingSafeEqual(ticketMac(key, random, purpose), presented))
+    const key = keyOf(this.#keys, bytes.subarray(RANDOM_BYTES), 'ticket', random, purpose)
     return key && { key, random }
   }
 
   #name(random: Buffer): string {
-    const id = createHash('sha256').update(random).digest().subarray(0, 20).toString('base64url')
-    return ticketKey(this.#settings.keyPrefix, id)
+    return ticketKey(this.#settings.keyPrefix, hash(random, 20))
   }
 }
 
@@ -127,12 +127,6 @@ function checkPurpose(purpose: unknown): void {
   if (!isText(purpose, MAX_PURPOSE_LENGTH))
     throw new TypeError(`"purpose" must be a string of 1 to ${MAX_PURPOSE_LENGTH} characters`)
 }
-
-const mac = (key: Buffer, kind: string, random: Buffer, text: string): Buffer =>
-  createHmac('sha256', key).update(kind).update(random).update(text).digest()
-
-const ticketMac = (key: Buffer, random: Buffer, purpose: string): Buffer =>
-  mac(key, 'ticket', random, purpose).subarray(0, TICKET_BYTES - RANDOM_BYTES)
 
 /** Bound to its ticket: the same code has another mac elsewhere. What is no code has none. */
 const codeMac = (key: Buffer, random: Buffer, code: unknown): string =>

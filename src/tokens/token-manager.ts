@@ -1,10 +1,10 @@
+import { deriveKey } from '../crypto/derive-key.js'
 import type { Duration } from '../duration.js'
 import { RedisAuthError, StaleRefreshToken } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
 import { type AccessClaims, AccessTokens, type Jwt, type SessionTimes } from './access-token.js'
 import { type AuditEntry, AuditStream } from './audit-stream.js'
-import { deriveKey } from './derive-key.js'
 import { checkClaims, checkLabel, checkUserId, type Identity } from './identity.js'
 import {
   isSessionId,

@@ -1,6 +1,6 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
-import { deriveKey } from '../../src/tokens/derive-key.js'
+import { deriveKey } from '../../src/crypto/derive-key.js'
 import { bearer, build, login } from '../support/app.js'
 import { SECRET } from '../support/engine.js'
 import { claims, forge } from '../support/forge.js'

@@ -1,11 +1,11 @@
 import { createSigner, createVerifier } from 'fast-jwt'
 import type { Test } from 'tap'
 import { CacheManager, type CacheManagerSettings } from '../../src/cache/cache-manager.js'
+import { deriveKey } from '../../src/crypto/derive-key.js'
 import { silent } from '../../src/log.js'
 import { makeClient } from '../../src/redis/client.js'
 import { Commands } from '../../src/redis/commands.js'
 import { type ConnectionOptions, RedisConnection } from '../../src/redis/connection.js'
-import { deriveKey } from '../../src/tokens/derive-key.js'
 import { TokenManager, type TokenManagerSettings } from '../../src/tokens/token-manager.js'
 import { redis, type TestRedis } from './redis.js'
 

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { deriveKey } from '../../src/tokens/derive-key.js'
+import { deriveKey } from '../../src/crypto/derive-key.js'
 import { SECRET } from './engine.js'
 
 const encode = (part: unknown) =>

@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
+import { deriveKey } from '../../src/crypto/derive-key.js'
 import { LoginGuard, type LoginGuardSettings } from '../../src/rate-limit/login-guard.js'
 import { Commands } from '../../src/redis/commands.js'
-import { deriveKey } from '../../src/tokens/derive-key.js'
 import { connection, SECRET } from './engine.js'
 import { memoryLog } from './log.js'
 import { observer, redis, type TestRedis } from './redis.js'

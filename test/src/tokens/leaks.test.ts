@@ -1,6 +1,6 @@
 import { commandOptions } from 'redis'
 import t from 'tap'
-import { deriveKey } from '../../../src/tokens/derive-key.js'
+import { deriveKey } from '../../../src/crypto/derive-key.js'
 import { memoryLog } from '../../support/log.js'
 import { codeOf, openSessions, SECRET } from '../../support/sessions.js'
 

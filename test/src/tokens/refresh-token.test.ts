@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
-import { deriveKey } from '../../../src/tokens/derive-key.js'
+import { deriveKey } from '../../../src/crypto/derive-key.js'
 import {
   MAX_GENERATION,
   newSecret,

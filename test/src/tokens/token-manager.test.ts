@@ -1,6 +1,6 @@
 import t from 'tap'
+import { deriveKey } from '../../../src/crypto/derive-key.js'
 import type { Commands } from '../../../src/redis/commands.js'
-import { deriveKey } from '../../../src/tokens/derive-key.js'
 import { sealRefreshToken } from '../../../src/tokens/refresh-token.js'
 import { claimsOf, codeOf, DAY, openSessions, SECRET } from '../../support/sessions.js'
 

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import t from 'tap'
-import { deriveKey } from '../../../src/tokens/derive-key.js'
+import { deriveKey } from '../../../src/crypto/derive-key.js'
 
 const SECRET = 'the secret of the test vectors, 32+ bytes'
 
