@@ -1,9 +1,7 @@
-import { defineScript } from '../redis/script.js'
+import { CLOCK, defineScript } from '../redis/script.js'
 
-const PRELUDE = `
+const PRELUDE = `${CLOCK}
 local HOUR, DAY = 3600000, 86400000
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 -- How long after the last of n failures the next attempt is let through.
 local function wait(n, free, most, limit)
@@ -55,7 +53,7 @@ if redis.call('HLEN', KEYS[1]) > FIELDS then
   redis.call('HDEL', KEYS[1], oldest)
 end
 local begins = math.max(wait(n + 1, free, most, limit), wait(sum + 1, free_of_kind, most, limit))
-redis.call('PEXPIRE', KEYS[1], string.format('%.0f', DAY + begins))
+redis.call('PEXPIRE', KEYS[1], text(DAY + begins))
 return { 0, math.ceil(begins) }`)
 
 /**
@@ -67,13 +65,13 @@ return { 0, math.ceil(begins) }`)
  */
 export const countAccount = defineScript(`${PRELUDE}
 local account, free, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - HOUR))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now - HOUR))
 if redis.call('ZSCORE', KEYS[1], account) then return { 0, 0, 0 } end
 local n = redis.call('ZCARD', KEYS[1])
 local last = math.min(tonumber(redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]) or 0, now)
 local left = last + wait(n, free, most, math.huge) - now
 if left > 0 then return { math.ceil(left), 0, 0 } end
-redis.call('ZADD', KEYS[1], string.format('%.0f', now), account)
+redis.call('ZADD', KEYS[1], text(now), account)
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -(free + 20) - 1)
 redis.call('PEXPIRE', KEYS[1], DAY)
 return { 0, math.ceil(wait(n + 1, free, most, math.huge)), 1 }`)

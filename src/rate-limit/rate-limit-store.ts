@@ -1,8 +1,8 @@
 import { hash } from '../crypto/hash.js'
 import type { Commands } from '../redis/commands.js'
 import { rateLimitKey } from '../redis/keys.js'
+import * as scripts from './limit-scripts.js'
 import { type Count, LocalWindows } from './local-windows.js'
-import * as scripts from './scripts.js'
 
 /** What @fastify/rate-limit tells of a limit, as far as counting goes. */
 export interface LimitParameters {

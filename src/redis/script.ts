@@ -6,6 +6,16 @@ export interface Script {
   readonly sha1: string
 }
 
+/**
+ * Lua: `now` is the time of Redis in ms, and `text` writes such a number out in full, for commands and for replies. Those
+ * hold no numbers above 2^53, and in js engines of Redis none above 2^31.
+ */
+export const CLOCK = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function text(ms) return string.format('%.0f', ms) end
+`
+
 export const defineScript = (source: string): Script => ({
   source,
   sha1: createHash('sha1').update(source).digest('hex')

@@ -1,25 +1,23 @@
-import { defineScript } from '../redis/script.js'
+import { CLOCK, defineScript } from '../redis/script.js'
 
 /**
  * Adds revocations to the feed. ARGV: how long one is kept, in ms, and of each its four fields. The feed is trimmed here
  * and nowhere else, and by the time of Redis: no clock of an app server can take out what others have yet to read.
  */
-export const announce = defineScript(`
-local time = redis.call('TIME')
+export const announce = defineScript(`${CLOCK}
 for i = 2, #ARGV, 4 do
   redis.call('XADD', KEYS[1], '*', 'user', ARGV[i], 'session', ARGV[i + 1], 'cutoff', ARGV[i + 2], 'spared', ARGV[i + 3])
 end
-redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f', time[1] * 1000 - ARGV[1]))
+redis.call('XTRIM', KEYS[1], 'MINID', text(now - ARGV[1]))
 return 'OK'`)
 
 /**
  * A page of the feed. ARGV: where it starts, how many entries, and the length above which nobody reads it.
  * Answers the time in ms, the length, the last id of all, and the entries.
  */
-export const read = defineScript(`
-local time = redis.call('TIME')
+export const read = defineScript(`${CLOCK}
 local length = redis.call('XLEN', KEYS[1])
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
 local entries = {}
 if length <= tonumber(ARGV[3]) then entries = redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2]) end
-return { string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)), length, last and last[1] or '0-0', entries }`)
+return { text(now), length, last and last[1] or '0-0', entries }`)

@@ -3,8 +3,8 @@ import { refused } from '../redis/failure.js'
 import { userTokensKey } from '../redis/keys.js'
 import type { Script } from '../redis/script.js'
 import { runTimely } from '../redis/timely.js'
-import * as scripts from './scripts.js'
 import { packDetails, type SessionDetails, unpackDetails } from './session-details.js'
+import * as scripts from './session-scripts.js'
 
 /** What Redis says of a presented refresh token. */
 export type Outcome = 'ROTATED' | 'REPLAY' | 'STALE' | 'REUSED' | 'HEALED' | 'NONE'
@@ -19,6 +19,9 @@ export interface SessionRecord {
   readonly ends: number
   readonly details: SessionDetails
 }
+
+/** What a list tells of a session. */
+export type ListedSession = Omit<SessionRecord, 'generation' | 'ends'>
 
 export interface StoreSettings {
   readonly commands: Commands
@@ -73,11 +76,8 @@ export class SessionStore {
 
   /** Ends a session. False when it had ended already. */
   async revoke(userId: string, sessionId: string): Promise<boolean> {
-    const [live] = await this.#run<[number, string]>(scripts.revoke, userId, [
-      sessionId,
-      this.#settings.refreshTtl
-    ])
-    return live === 1
+    const { count } = await this.#end(scripts.revoke, userId, sessionId)
+    return count === 1
   }
 
   /** Ends all sessions of a user but `spared`, or only those that began up to `until`; answers how many were live, and the time up to which that is all. */
@@ -86,12 +86,8 @@ export class SessionStore {
     spared = '',
     until = Number.MAX_SAFE_INTEGER
   ): Promise<{ count: number; cutoff: number }> {
-    const [count, now] = await this.#run<[number, string]>(scripts.revokeUser, userId, [
-      spared,
-      this.#settings.refreshTtl,
-      until
-    ])
-    return { count, cutoff: Number(now) }
+    const { count, now } = await this.#end(scripts.revokeUser, userId, spared, String(until))
+    return { count, cutoff: now }
   }
 
   /** Whether a session exists. One that has expired may still: an access token never outlives its session, so its own end tells. */
@@ -100,10 +96,9 @@ export class SessionStore {
     return (await this.#settings.commands.send(key, ['HEXISTS', key, sessionId]).catch(refused)) === 1
   }
 
-  async list(userId: string): Promise<(Omit<SessionRecord, 'generation' | 'ends'> & { id: string })[]> {
-    const sessions = await this.#run<[string, string, string, string, string][]>(scripts.list, userId, [
-      this.#settings.refreshTtl
-    ])
+  async list(userId: string): Promise<(ListedSession & { id: string })[]> {
+    type Reply = [string, string, string, string, string][]
+    const sessions = await this.#run<Reply>(scripts.list, userId, [String(this.#settings.refreshTtl)])
     return sessions.map(([id, created, rotated, expires, tail]) => ({
       id,
       created: Number(created),
@@ -142,13 +137,23 @@ export class SessionStore {
     return runTimely(commands, script, userTokensKey(keyPrefix, userId), args)
   }
 
-  async #run<T>(script: Script, userId: string, args: (string | number)[]): Promise<T> {
+  /** Runs a script that ends sessions: how many were live, and the time of Redis. */
+  async #end(
+    script: Script,
+    userId: string,
+    sessionId: string,
+    ...more: readonly string[]
+  ): Promise<{ count: number; now: number }> {
+    const { commands, refreshTtl } = this.#settings
+    const args = [sessionId, String(refreshTtl), ...more]
+    const [count, time] = await this.#run<[number, string]>(script, userId, args)
+    const now = Number(time)
+    commands.clock.observe(now)
+    return { count, now }
+  }
+
+  #run<T>(script: Script, userId: string, args: readonly string[]): Promise<T> {
     const { commands, keyPrefix } = this.#settings
-    const reply = await commands
-      .script<T>(script, userTokensKey(keyPrefix, userId), args.map(String))
-      .catch(refused)
-    const now = Number((reply as unknown[])[1])
-    if (script !== scripts.list) commands.clock.observe(now)
-    return reply
+    return commands.script<T>(script, userTokensKey(keyPrefix, userId), args).catch(refused)
   }
 }

@@ -1,4 +1,4 @@
-import type { SessionRecord } from './session-store.js'
+import type { ListedSession } from './session-store.js'
 
 /** A session in a user's list. It holds nothing that could be used as a credential. */
 export interface Session {
@@ -15,10 +15,7 @@ export interface Session {
   label: string | null
 }
 
-export const describe = (
-  id: string,
-  { created, rotated, expires, details }: Omit<SessionRecord, 'generation' | 'ends'>
-): Session => ({
+export const describe = (id: string, { created, rotated, expires, details }: ListedSession): Session => ({
   id,
   createdAt: new Date(created),
   lastUsedAt: new Date(rotated),

@@ -1,14 +1,12 @@
-import { defineScript } from '../redis/script.js'
+import { CLOCK, defineScript } from '../redis/script.js'
 
 /**
  * The sessions of a user are the fields of one hash: the session id, and a record of a head and a tail. The head holds
  * version, generation, and the times created, rotated and end, each in ms as 2 + 4 bytes. The tail is copied, never read.
  * One key for all that a user has: each script is atomic, and safe on Redis Cluster. Time is Redis's own.
  */
-const PRELUDE = `
+const PRELUDE = `${CLOCK}
 local HEAD, HEAD_BYTES, WORD = '>BI4I2I4I2I4I2I4', 23, 4294967296
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function seal(s)
   return struct.pack(HEAD, 1, s.generation, math.floor(s.created / WORD), s.created % WORD,
@@ -28,11 +26,8 @@ end
 
 local function keep_until(key, expires)
   local left = redis.call('PTTL', key)
-  if left < expires - now then redis.call('PEXPIREAT', key, string.format('%.0f', expires)) end
+  if left < expires - now then redis.call('PEXPIREAT', key, text(expires)) end
 end
-
--- As text: the reply of a script has no numbers above 2^53, and js engines of Redis none above 2^31.
-local function text(ms) return string.format('%.0f', ms) end
 `
 
 /**
