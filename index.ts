@@ -50,11 +50,11 @@ export type { Identity } from './src/tokens/identity.js'
 export type { FeedStatus } from './src/tokens/revocation-feed.js'
 export type { Session } from './src/tokens/session.js'
 export type { RequestContext } from './src/tokens/session-details.js'
+export type { Check } from './src/tokens/session-endings.js'
 export type { SigningAlgorithm, SigningKey } from './src/tokens/signing-key.js'
 export type { NewTicket, PresentedTicket, Tickets } from './src/tokens/tickets.js'
 export type { SessionEvent, TokenEventMap, TokenListener } from './src/tokens/token-events.js'
 export type {
-  Check,
   ClaimsSource,
   TokenManager,
   TokenPair,

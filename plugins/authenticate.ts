@@ -7,7 +7,7 @@ import { RedisAuthError } from '../src/errors.js'
 import { invalidOption } from '../src/options.js'
 import type { Settings } from '../src/settings.js'
 import { invalidAccessToken } from '../src/tokens/access-token.js'
-import type { Check } from '../src/tokens/token-manager.js'
+import type { Check } from '../src/tokens/session-endings.js'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -7,8 +7,9 @@ import { RedisAuthError } from './errors.js'
 import { bareOrigin } from './origin.js'
 import type { RedisClient } from './redis/client.js'
 import type { Identity } from './tokens/identity.js'
+import type { Check } from './tokens/session-endings.js'
 import { keyTypes, readKey, type SigningKey } from './tokens/signing-key.js'
-import type { Check, ClaimsSource } from './tokens/token-manager.js'
+import type { ClaimsSource } from './tokens/token-manager.js'
 
 /**
  * Where Redis is, one of: `url`; `host` and `port`; `cluster`; `createClient`; `client`. What is not given is read from

@@ -67,10 +67,13 @@ const RESERVED = new Set([
  */
 const LEEWAY = 60_000
 
-/** What a token presented by a client is answered with when it is no good (RFC 6750, section 3.1). */
+/** The challenge to a token that is no good (any more): RFC 6750, section 3.1. */
+export const INVALID_TOKEN = 'Bearer error="invalid_token"'
+
+/** What a token presented by a client is answered with when it is no good. */
 export const invalidAccessToken = (cause?: unknown): RedisAuthError =>
   new RedisAuthError('FST_REDIS_AUTH_INVALID_ACCESS_TOKEN', undefined, {
-    challenge: 'Bearer error="invalid_token"',
+    challenge: INVALID_TOKEN,
     ...(cause !== undefined && { cause })
   })
 

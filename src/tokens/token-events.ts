@@ -42,6 +42,9 @@ export const tokenEvents = ['issue', 'rotate', 'replay', 'reuse', 'heal', 'revok
 
 const channels = new Map(tokenEvents.map((event) => [event, channel(`fastify-redis-auth:${event}`)]))
 
+/** What an event says besides where it came from. */
+type Details<Message> = Message extends unknown ? Omit<Message, keyof RequestContext> : never
+
 /** May be async; what it throws or rejects with is logged. */
 export type TokenListener<E extends keyof TokenEventMap> = (...args: TokenEventMap[E]) => unknown
 
@@ -69,8 +72,18 @@ export class TokenEvents {
     })
   }
 
-  emit<E extends keyof TokenEventMap>(event: E, ...args: TokenEventMap[E]): void {
-    this.#emitter.emit(event, ...args)
-    channels.get(event)!.publish(args[0])
+  /** Of `context`, which may be a whole request, a message holds ip and user agent. */
+  emit<E extends keyof TokenEventMap>(
+    event: E,
+    { ip, userAgent }: RequestContext,
+    details: Details<TokenEventMap[E][0]>
+  ): void {
+    const message = {
+      ...(ip !== undefined && { ip }),
+      ...(userAgent !== undefined && { userAgent }),
+      ...details
+    }
+    this.#emitter.emit(event, message)
+    channels.get(event)!.publish(message)
   }
 }

@@ -3,7 +3,13 @@ import type { Duration } from '../duration.js'
 import { RedisAuthError, StaleRefreshToken } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
-import { type AccessClaims, AccessTokens, type Jwt, type SessionTimes } from './access-token.js'
+import {
+  type AccessClaims,
+  AccessTokens,
+  INVALID_TOKEN,
+  type Jwt,
+  type SessionTimes
+} from './access-token.js'
 import { type AuditEntry, AuditStream } from './audit-stream.js'
 import { checkClaims, checkLabel, checkUserId, type Identity } from './identity.js'
 import {
@@ -14,10 +20,10 @@ import {
   sealRefreshToken,
   sessionIdOf
 } from './refresh-token.js'
-import type { Revocation } from './revocation.js'
-import { type FeedStatus, RevocationFeed } from './revocation-feed.js'
+import type { FeedStatus } from './revocation-feed.js'
 import { describe, type Session } from './session.js'
 import { describeSession, type RequestContext } from './session-details.js'
+import { type Check, SessionEndings } from './session-endings.js'
 import { SessionStore } from './session-store.js'
 import { Tickets } from './tickets.js'
 import { type TokenEventMap, TokenEvents, type TokenListener } from './token-events.js'
@@ -31,12 +37,6 @@ export interface TokenPair {
   refreshExpiresIn: number
   sessionId: string
 }
-
-/**
- * How an access token is checked against revocation: by the feed of what was revoked, which every process follows and
- * holds in memory; by one look-up in Redis; or not at all until it expires.
- */
-export type Check = 'feed' | 'session' | 'stateless'
 
 export interface VerifyOptions {
   /** Default: option `tokens.check`. */
@@ -80,7 +80,7 @@ export class TokenManager {
   readonly #sessions: SessionStore
   readonly #accessTokens: AccessTokens
   readonly #events: TokenEvents
-  readonly #feed: RevocationFeed
+  readonly #endings: SessionEndings
   readonly #audit: AuditStream
   /** One-time tickets, for anything that is to be used once: codes sent by mail, links, captchas, the state of OAuth. */
   readonly tickets: Tickets
@@ -92,11 +92,7 @@ export class TokenManager {
     this.#sessions = new SessionStore(settings)
     this.#accessTokens = new AccessTokens({ ...settings, clock: settings.commands.clock })
     this.#events = new TokenEvents(settings.log)
-    this.#feed = new RevocationFeed({
-      ...settings,
-      follow: settings.check === 'feed',
-      erase: (revocation) => this.#erase(revocation)
-    })
+    this.#endings = new SessionEndings(settings, this.#sessions, this.#events)
     this.#audit = new AuditStream(settings)
     if (settings.audit !== undefined) this.#audit.follow(this.#events, settings.audit.maxEntries)
     this.tickets = new Tickets(settings)
@@ -104,7 +100,7 @@ export class TokenManager {
 
   /** How this process stands to the feed of revocations, for health checks. */
   get feed(): FeedStatus {
-    return this.#feed.status
+    return this.#endings.status
   }
 
   /** Listens to what happens to sessions. What a listener throws is logged, and changes nothing. Throws a TypeError for an unknown event. */
@@ -123,23 +119,16 @@ export class TokenManager {
     const fixed = checkClaims(identity.claims)
     const current = await this.#currentClaims(userId)
     if (current === null) {
-      this.#events.emit('refuse', { ...origin(context), userId, reason: 'forbidden' })
+      this.#events.emit('refuse', context, { userId, reason: 'forbidden' })
       throw new RedisAuthError('FST_REDIS_AUTH_FORBIDDEN')
     }
     const secret = newSecret()
     const sessionId = sessionIdOf(secret)
     const details = describeSession(context, label, current === undefined ? fixed : {})
-    const after = this.#feed.cutoff(userId)
+    const after = this.#endings.cutoff(userId)
     const { now, expires, evicted } = await this.#sessions.issue(userId, sessionId, details, after)
-    await this.#announce(evicted.map((evictedId) => ({ userId, sessionId: evictedId })))
-    for (const evictedId of evicted)
-      this.#events.emit('revoke', {
-        ...origin(context),
-        userId,
-        sessionId: evictedId,
-        reason: 'max-sessions'
-      })
-    this.#events.emit('issue', { ...origin(context), userId, sessionId })
+    await this.#endings.tell(userId, evicted, 'max-sessions', context)
+    this.#events.emit('issue', context, { userId, sessionId })
     const token = { userId, generation: 0, secret }
     return this.#pair(token, sessionId, { now, expires, created: now }, current ?? fixed)
   }
@@ -157,30 +146,33 @@ export class TokenManager {
     // Before the rotation: nothing that can fail may follow it.
     const current = await this.#currentClaims(userId)
     if (current === null) {
-      await this.#revoke(userId, sessionId, 'forbidden', context)
-      this.#events.emit('refuse', { ...origin(context), userId, reason: 'forbidden' })
+      await this.#endings.end(userId, sessionId, 'forbidden', context)
+      this.#events.emit('refuse', context, { userId, reason: 'forbidden' })
       throw new RedisAuthError('FST_REDIS_AUTH_FORBIDDEN')
     }
     const { outcome, now, session } = await this.#sessions.rotate(userId, sessionId, generation)
-    const event = { ...origin(context), userId, sessionId }
+    const whose = { userId, sessionId }
     if (outcome === 'REUSED') {
-      await this.#announce([{ userId, sessionId }])
-      this.#events.emit('reuse', { ...event, generation, current: session!.generation })
-      this.#events.emit('revoke', { ...event, reason: 'reuse' })
+      this.#events.emit('reuse', context, { ...whose, generation, current: session!.generation })
+      await this.#endings.tell(userId, [sessionId], 'reuse', context)
       throw new RedisAuthError('FST_REDIS_AUTH_REFRESH_TOKEN_REUSED')
     }
     if (outcome === 'STALE') {
-      this.#events.emit('refuse', { ...event, reason: 'stale' })
+      this.#events.emit('refuse', context, { ...whose, reason: 'stale' })
       throw new StaleRefreshToken()
     }
     // A failover may have brought it back, and this process knows better.
-    const covered = session !== undefined && this.#feed.covers(userId, sessionId, session.created)
-    if (covered) await this.#revoke(userId, sessionId, 'logout', context)
+    const covered = session !== undefined && this.#endings.covers(userId, sessionId, session.created)
+    if (covered) await this.#endings.end(userId, sessionId, 'logout', context)
     if (session === undefined || covered) {
-      this.#events.emit('refuse', { ...event, reason: 'ended' })
+      this.#events.emit('refuse', context, { ...whose, reason: 'ended' })
       throw new RedisAuthError('FST_REDIS_AUTH_INVALID_REFRESH_TOKEN')
     }
-    this.#events.emit(outcome === 'REPLAY' ? 'replay' : outcome === 'HEALED' ? 'heal' : 'rotate', event)
+    this.#events.emit(
+      outcome === 'REPLAY' ? 'replay' : outcome === 'HEALED' ? 'heal' : 'rotate',
+      context,
+      whose
+    )
     const successor = { userId, generation: session.generation, secret }
     return this.#pair(successor, sessionId, { ...session, now }, current ?? session.details.claims)
   }
@@ -192,7 +184,7 @@ export class TokenManager {
     const id = sessionIdOf(token.secret)
     const { outcome, session } = await this.#sessions.peek(token.userId, id, token.generation)
     if (session === undefined || outcome === 'STALE' || outcome === 'REUSED') return null
-    if (this.#feed.covers(token.userId, id, session.created)) return null
+    if (this.#endings.covers(token.userId, id, session.created)) return null
     return { userId: token.userId, ...describe(id, session) }
   }
 
@@ -205,24 +197,24 @@ export class TokenManager {
   /** Ends the session of a refresh token, of whatever generation. False when it had ended, or the token is no good. */
   async revoke(refreshToken: string, context: RequestContext = {}): Promise<boolean> {
     const token = this.identify(refreshToken)
-    return token !== undefined && this.#revoke(token.userId, token.sessionId, 'logout', context)
+    return token !== undefined && this.#endings.end(token.userId, token.sessionId, 'logout', context)
   }
 
   /** Ends one session of a user. False when it had ended, or can not be one. */
   async revokeSession(userId: string, sessionId: string, context: RequestContext = {}): Promise<boolean> {
-    return isSessionId(sessionId) && this.#revoke(userId, sessionId, 'logout', context)
+    return isSessionId(sessionId) && this.#endings.end(userId, sessionId, 'logout', context)
   }
 
   /** Ends all sessions of a user but one, and answers how many. */
   async revokeOthers(userId: string, sessionId: string, context: RequestContext = {}): Promise<number> {
     if (typeof sessionId !== 'string' || sessionId === '')
       throw new TypeError('revokeOthers needs the session to keep')
-    return this.#revokeAll(userId, context, sessionId)
+    return this.#endings.endAll(userId, context, sessionId)
   }
 
   /** Ends all sessions of a user, and answers how many. */
   revokeUser(userId: string, context: RequestContext = {}): Promise<number> {
-    return this.#revokeAll(userId, context)
+    return this.#endings.endAll(userId, context)
   }
 
   /** The live sessions of a user, the latest first. */
@@ -241,23 +233,14 @@ export class TokenManager {
     { check = this.#settings.check, maxAge }: VerifyOptions = {}
   ): Promise<AccessClaims> {
     const claims = this.#accessTokens.verify(accessToken, maxAge)
-    if (check === 'stateless') return claims
-    const { sub, sid, jti } = claims
-    if (check === 'feed' && !this.#feed.current) await this.#feed.catchUp()
-    const asks = check !== 'feed' || this.#feed.overflowing
-    const revoked =
-      this.#feed.covers(sub, sid, Number.parseInt(jti, 10)) ||
-      (asks && !(await this.#sessions.exists(sub, sid)))
-    if (revoked)
-      throw new RedisAuthError('FST_REDIS_AUTH_SESSION_REVOKED', undefined, {
-        challenge: 'Bearer error="invalid_token"'
-      })
+    if (await this.#endings.includes(claims, check))
+      throw new RedisAuthError('FST_REDIS_AUTH_SESSION_REVOKED', undefined, { challenge: INVALID_TOKEN })
     return claims
   }
 
   /** Tells of a login that was refused for its credentials, or by the login guard: POST /login does, and so should a login of your own. */
   loginFailed(context: RequestContext, reason: 'credentials' | 'locked' = 'credentials'): void {
-    this.#events.emit('refuse', { ...origin(context), reason })
+    this.#events.emit('refuse', context, { reason })
   }
 
   /** The latest entries of the audit stream, newest first, those before the id `before`. Empty unless some instance has option `tokens.audit`. */
@@ -284,42 +267,6 @@ export class TokenManager {
     }
   }
 
-  async #revoke(
-    userId: string,
-    sessionId: string,
-    reason: 'logout' | 'forbidden',
-    context: RequestContext
-  ): Promise<boolean> {
-    const revocation = { userId, sessionId }
-    const revoked = await this.#feed.enforce([revocation], () => this.#sessions.revoke(userId, sessionId))
-    if (revoked) this.#events.emit('revoke', { ...origin(context), userId, sessionId, reason })
-    return revoked
-  }
-
-  async #revokeAll(userId: string, context: RequestContext, spared?: string): Promise<number> {
-    const { count } = await this.#feed.enforceForUser(userId, spared, () =>
-      this.#sessions.revokeAll(userId, spared)
-    )
-    this.#events.emit('revoke', {
-      ...origin(context),
-      userId,
-      count,
-      reason: 'logout-all',
-      ...(spared !== undefined && { spared })
-    })
-    return count
-  }
-
-  /** Tells all processes of sessions that are deleted already. What Redis does not take now it is sent later. */
-  async #announce(revocations: readonly Revocation[]): Promise<void> {
-    if (revocations.length > 0) await this.#feed.enforce(revocations, async () => {}).catch(() => {})
-  }
-
-  async #erase(revocation: Revocation): Promise<void> {
-    if ('sessionId' in revocation) await this.#sessions.revoke(revocation.userId, revocation.sessionId)
-    else await this.#sessions.revokeAll(revocation.userId, revocation.spared, revocation.cutoff)
-  }
-
   /** What option `claims` says of the user now; undefined without the option. */
   async #currentClaims(userId: string): Promise<Record<string, unknown> | null | undefined> {
     const { claims, log } = this.#settings
@@ -336,8 +283,3 @@ export class TokenManager {
     }
   }
 }
-
-const origin = ({ ip, userAgent }: RequestContext): RequestContext => ({
-  ...(ip !== undefined && { ip }),
-  ...(userAgent !== undefined && { userAgent })
-})

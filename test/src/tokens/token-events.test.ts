@@ -12,7 +12,7 @@ t.test('all listeners of an event are told, in order and at once', async (t) => 
   events.on('issue', (event) => told.push(['first', event]))
   events.on('issue', (event) => told.push(['second', event]))
   events.on('rotate', (event) => told.push(['other', event]))
-  events.emit('issue', EVENT)
+  events.emit('issue', {}, EVENT)
   t.strictSame(told, [
     ['first', EVENT],
     ['second', EVENT]
@@ -20,7 +20,7 @@ t.test('all listeners of an event are told, in order and at once', async (t) => 
 })
 
 t.test('an event that nobody listens to is nothing', async (t) => {
-  t.doesNotThrow(() => new TokenEvents(memoryLog()).emit('heal', EVENT))
+  t.doesNotThrow(() => new TokenEvents(memoryLog()).emit('heal', {}, EVENT))
 })
 
 t.test('an event that does not exist is refused by name', async (t) => {
@@ -38,7 +38,7 @@ t.test('subscribers of the channels get the same messages', async (t) => {
     subscribe(`fastify-redis-auth:${event}`, note)
     t.teardown(() => unsubscribe(`fastify-redis-auth:${event}`, note))
     events.on(event, (message: unknown) => told.push([`fastify-redis-auth:${event}`, message]))
-    events.emit(event, { ...EVENT, reason: 'ended', generation: 1, current: 2 } as never)
+    events.emit(event, {}, { ...EVENT, reason: 'ended', generation: 1, current: 2 } as never)
   }
   t.equal(published.length, 7)
   t.strictSame(published, told)
@@ -56,7 +56,7 @@ t.test('a listener that throws or rejects is logged, and the others are told', a
     throw new Error('rejected')
   })
   events.on('rotate', () => told.push('told'))
-  t.doesNotThrow(() => events.emit('rotate', EVENT))
+  t.doesNotThrow(() => events.emit('rotate', {}, EVENT))
   t.strictSame(told, ['told'])
   await until(() => log.lines.length === 2)
   t.match(log.lines, [
