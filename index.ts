@@ -17,8 +17,7 @@ import responseCache from './plugins/response-cache.js'
 import tokens from './plugins/tokens.js'
 import { authRoutes } from './routes/auth/index.js'
 import { jwks } from './routes/jwks.js'
-import type { RedisAuthOptions } from './src/options.js'
-import { parseOptions } from './src/settings.js'
+import { parseOptions, type RedisAuthOptions } from './src/options.js'
 
 export type { CacheManager, GetOrSetOptions, SetOptions } from './src/cache/cache-manager.js'
 export type { ScanOptions } from './src/cache/entry-store.js'
@@ -26,21 +25,14 @@ export type { LoadContext } from './src/cache/loads.js'
 export type { CacheStats } from './src/cache/stats.js'
 export type { Duration, TTL } from './src/duration.js'
 export { type ErrorCode, errorCodes, RedisAuthError } from './src/errors.js'
-export type {
-  AuditOptions,
-  CacheOptions,
-  CookieOptions,
-  Credentials,
-  Guard,
-  GuardOptions,
-  Limit,
-  Login,
-  RateLimits,
-  RedisAuthOptions,
-  RedisOptions,
-  RouteOptions,
-  TokenOptions
-} from './src/options.js'
+export type { CacheOptions } from './src/options/cache.js'
+export type { Credentials, Login } from './src/options/login.js'
+export type { GuardOptions } from './src/options/login-guard.js'
+export type { Limit, RateLimits } from './src/options/rate-limit.js'
+export type { RedisOptions } from './src/options/redis.js'
+export type { CookieOptions, Guard, RouteOptions } from './src/options/routes.js'
+export type { AuditOptions, TokenOptions } from './src/options/tokens.js'
+export type { RedisAuthOptions } from './src/options.js'
 export type { Admission, LoginAttempt, LoginGuard } from './src/rate-limit/login-guard.js'
 export type { RedisClient } from './src/redis/client.js'
 export type { ConnectionState, RedisConnection } from './src/redis/connection.js'

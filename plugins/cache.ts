@@ -1,8 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { CacheManager } from '../src/cache/cache-manager.js'
+import type { CacheSettings } from '../src/options/cache.js'
+import type { Settings } from '../src/options.js'
 import { Commands } from '../src/redis/commands.js'
-import type { CacheSettings, Settings } from '../src/settings.js'
 import { connectionFor } from './redis.js'
 
 declare module 'fastify' {

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { deriveKey } from '../src/crypto/derive-key.js'
+import type { Settings } from '../src/options.js'
 import { LoginGuard } from '../src/rate-limit/login-guard.js'
 import { Commands } from '../src/redis/commands.js'
-import type { Settings } from '../src/settings.js'
 import { connectionFor } from './redis.js'
 
 declare module 'fastify' {

@@ -2,7 +2,7 @@ import fastifyJwt, { type FastifyJWTOptions, type JWT } from '@fastify/jwt'
 import type { FastifyInstance } from 'fastify'
 import { decodeBase64url } from '../src/crypto/base64url.js'
 import { deriveKey } from '../src/crypto/derive-key.js'
-import type { TokenSettings } from '../src/settings.js'
+import type { TokenSettings } from '../src/options/tokens.js'
 import type { Jwt } from '../src/tokens/access-token.js'
 import type { KeyPair } from '../src/tokens/signing-key.js'
 

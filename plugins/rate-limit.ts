@@ -2,10 +2,10 @@ import fastifyRateLimit, { type FastifyRateLimitStoreCtor } from '@fastify/rate-
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { LogEvent } from '../src/log.js'
+import type { Settings } from '../src/options.js'
 import { limitExceeded } from '../src/rate-limit/limit-exceeded.js'
 import { rateLimitStore } from '../src/rate-limit/rate-limit-store.js'
 import { Commands } from '../src/redis/commands.js'
-import type { Settings } from '../src/settings.js'
 
 /** @fastify/rate-limit on our store: for the auth routes, which name their limits in `config.rateLimit`, and with limit `global` for every route of the app. */
 const rateLimit: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { settings }) => {

@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import type { RedisSettings } from '../src/options/redis.js'
+import type { Settings } from '../src/options.js'
 import { RedisConnection } from '../src/redis/connection.js'
-import type { RedisSettings, Settings } from '../src/settings.js'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
-import type { Settings } from '../../src/settings.js'
+import type { Settings } from '../../src/options.js'
 import { cookieTransport } from './cookie-transport.js'
 import { introspect } from './introspect.js'
 import { login } from './login.js'

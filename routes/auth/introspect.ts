@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
-import type { Guard } from '../../src/options.js'
-import type { Settings } from '../../src/settings.js'
+import type { Guard } from '../../src/options/routes.js'
+import type { Settings } from '../../src/options.js'
 import { ifGood, oauthErrors, TokenBody } from './oauth.js'
 import { limited } from './request.js'
 

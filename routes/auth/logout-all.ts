@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { RedisAuthError } from '../../src/errors.js'
-import type { Settings } from '../../src/settings.js'
+import type { Settings } from '../../src/options.js'
 import type { AccessClaims } from '../../src/tokens/access-token.js'
 import { contextOf, limited } from './request.js'
 import { errors, LogoutAllReply } from './schemas.js'

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Settings } from '../../src/settings.js'
+import type { Settings } from '../../src/options.js'
 import type { AccessClaims } from '../../src/tokens/access-token.js'
 import { contextOf, limited } from './request.js'
 import { errors, NoContent } from './schemas.js'

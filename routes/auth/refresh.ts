@@ -1,7 +1,7 @@
 import { normalizeIP } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { RedisAuthError, StaleRefreshToken } from '../../src/errors.js'
-import type { Settings } from '../../src/settings.js'
+import type { Settings } from '../../src/options.js'
 import { contextOf, limited } from './request.js'
 import { errors } from './schemas.js'
 import { newest, type Transport } from './transport.js'

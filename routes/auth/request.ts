@@ -1,5 +1,5 @@
 import type { FastifyContextConfig, FastifyRequest } from 'fastify'
-import type { Limit } from '../../src/options.js'
+import type { Limit } from '../../src/options/rate-limit.js'
 import { limitExceeded } from '../../src/rate-limit/limit-exceeded.js'
 import type { RequestContext } from '../../src/tokens/session-details.js'
 

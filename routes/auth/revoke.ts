@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
-import type { Settings } from '../../src/settings.js'
+import type { Settings } from '../../src/options.js'
 import { ifGood, oauthErrors, TokenBody } from './oauth.js'
 import { contextOf, limited } from './request.js'
 

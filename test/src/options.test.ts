@@ -1,268 +1,221 @@
 import t from 'tap'
-import {
-  auditRules,
-  cacheRules,
-  checkOptions,
-  cookieRules,
-  guardRules,
-  invalidOption,
-  isObject,
-  limitRules,
-  redisRules,
-  routeRules,
-  rules,
-  signingKeyRules,
-  timeoutRules,
-  tokenRules
-} from '../../src/options.js'
-import { newKey } from '../support/keys.js'
+import type { RedisAuthOptions } from '../../src/options.js'
+import { parseCacheOptions, parseOptions } from '../../src/options.js'
 
-const { privateKey, publicKey } = newKey('k', 'ES256')
-const SECRET = 'x'.repeat(32)
-const call = () => {}
-const client = { sendCommand: call, connect: call }
-const notObjects = [null, 1, 'text', true, [], call]
-const notObjectsOrFalse = notObjects.filter((value) => value !== false)
-const durations = [1, 0.001, '250ms', '30s', '10m', '1h', '14d']
-const notDurations = [0, -1, Number.NaN, Number.POSITIVE_INFINITY, '', '10', '1w', true, null, {}, [1]]
-const notStrings = ['', 1, null, true, {}, ['a']]
-const notIntegers = [-1, 1.5, Number.NaN, '1', null, 2 ** 53]
+const secret = 'x'.repeat(32)
+const refused = (message: RegExp | string) => ({ code: 'FST_REDIS_AUTH_INVALID_OPTION', message })
+const parse = (options: unknown, env = {}) => parseOptions(options as RedisAuthOptions, env)
 
-/** For each option of each table: what it takes, and what it refuses. */
-const tables = {
-  '': {
-    known: rules,
-    redis: [[{}], notObjects],
-    tokens: [[{}], [...notObjects, false]],
-    login: [
-      [call, async () => null],
-      [{}, true, null, 'login']
-    ],
-    routes: [[false, {}], notObjectsOrFalse],
-    rateLimit: [[false, {}], notObjectsOrFalse],
-    cache: [[false, {}], notObjectsOrFalse]
-  },
-  redis: {
-    known: redisRules,
-    url: [
-      ['redis://localhost', 'rediss://u:p@host:1/2', 'redis://[::1]:6379'],
-      ['', 'localhost:6379', 'http://localhost', 'unix:///tmp/x', '//host', 1, null, new URL('redis://x')]
-    ],
-    host: [['localhost', '::1'], notStrings],
-    port: [
-      [1, 6379, 65_535],
-      [0, 65_536, ...notIntegers]
-    ],
-    username: [['ada'], notStrings],
-    password: [['x'], notStrings],
-    db: [[0, 15], notIntegers],
-    tls: [
-      [true, false, {}, { ca: 'x' }],
-      ['true', 1, null, []]
-    ],
-    cluster: [[{ rootNodes: [] }], notObjects],
-    createClient: [[call], [client, null, 'x']],
-    client: [[client], [{}, call, null, 'x', { connect: call }, { sendCommand: call }]],
-    ownsClient: [
-      [true, false],
-      [0, 'true', null]
-    ],
-    keyPrefix: [
-      ['fra:', 'x', 'ä*:', 'x'.repeat(64)],
-      ['', 'a b', 'a\n', 'a\t', 'a\u0000', '{a}', 'a}', 'x'.repeat(65), '\ud800', '\u200e', 1, null]
-    ],
-    connectTimeout: [durations, [...notDurations, 'forever']],
-    commandTimeout: [
-      [...durations, {}, { cache: 1 }],
-      [0, -1, Number.NaN, '', '1w', true, null, [1]]
-    ],
-    closeTimeout: [durations, [...notDurations, 'forever']],
-    required: [
-      [true, false],
-      [0, 'true', null]
-    ]
-  },
-  'redis.commandTimeout': {
-    known: timeoutRules,
-    cache: [durations, notDurations],
-    tokens: [durations, notDurations],
-    rateLimit: [durations, notDurations]
-  },
-  tokens: {
-    known: tokenRules,
-    secret: [
-      [SECRET, 'é'.repeat(16), [SECRET], [SECRET, SECRET]],
-      ['', 'x'.repeat(31), 'é'.repeat(15), [], ['x'], [SECRET, 'x'], [[SECRET]], 1, null, Buffer.from(SECRET)]
-    ],
-    keys: [
-      [[{}], [{}, {}]],
-      [[], [1], [{}, null], [[]], {}, null, 'x', 1]
-    ],
-    accessTtl: [
-      [1, '1s', '10m'],
-      [0.999, '999ms', ...notDurations, 'forever']
-    ],
-    refreshTtl: [durations, [...notDurations, 'forever']],
-    sessionTtl: [durations, [...notDurations, 'forever']],
-    grace: [
-      [0, 1, '30s', '5m', 300],
-      [-1, 301, '6m', '301s', '0s', Number.NaN, 'forever', null, {}]
-    ],
-    maxSessions: [
-      [1, 20],
-      [0, ...notIntegers]
-    ],
-    issuer: [['me'], notStrings],
-    audience: [
-      ['me', ['me'], ['a', 'b']],
-      ['', [], [''], ['a', 1], 1, null, {}]
-    ],
-    claims: [[call], [{}, null, 'x']],
-    check: [
-      ['feed', 'session', 'stateless'],
-      ['', 'Session', 'none', null, 1, true]
-    ],
-    audit: [
-      [true, false, {}, { maxEntries: 1 }],
-      [0, 'true', null, []]
-    ],
-    redis: [[{}], notObjects]
-  },
-  'tokens.audit': {
-    known: auditRules,
-    maxEntries: [
-      [1, 100_000],
-      [0, ...notIntegers]
-    ]
-  },
-  'tokens.keys[0]': {
-    known: signingKeyRules,
-    kid: [
-      ['1', 'key-1', '../../x', '__proto__', 'x'.repeat(128)],
-      ['x'.repeat(129), 'a b', 'a\n', 'é', ...notStrings]
-    ],
-    alg: [
-      ['ES256', 'RS256', 'EdDSA'],
-      ['HS256', 'none', 'ES512', 'toString', ...notStrings]
-    ],
-    privateKey: [[privateKey], [publicKey, 'x', ...notStrings]],
-    publicKey: [[publicKey], [privateKey, 'x', ...notStrings]]
-  },
-  cache: {
-    known: cacheRules,
-    ttl: [[...durations, 'forever'], notDurations],
-    maxValueBytes: [
-      [1, 1_048_576],
-      [0, ...notIntegers]
-    ],
-    redis: [[{}], notObjects]
-  },
-  rateLimit: {
-    known: limitRules,
-    login: [[false, {}, { max: 1 }], notObjectsOrFalse],
-    refresh: [[false, {}], notObjectsOrFalse],
-    routes: [[false, {}], notObjectsOrFalse],
-    global: [[false, {}, { max: 1 }], notObjectsOrFalse],
-    guard: [[false, {}], notObjectsOrFalse]
-  },
-  'rateLimit.guard': {
-    known: guardRules,
-    account: [[call], [{}, null, 'username']],
-    freeTries: [
-      [1, 5, 200],
-      [0, ...notIntegers]
-    ],
-    freeAccounts: [
-      [1, 1000],
-      [0, 1001, ...notIntegers]
-    ],
-    maxWait: [
-      [1, '1s', '15m', '24h', '1d'],
-      [0.999, '999ms', '25h', ...notDurations]
-    ],
-    failureDelay: [
-      [0, 0.001, '300ms', '10s'],
-      [-1, '11s', '0s', Number.NaN, 'forever', null, false, {}]
-    ]
-  },
-  routes: {
-    known: routeRules,
-    prefix: [
-      ['', '/auth', '/api/v1/auth'],
-      ['auth', '/', '/auth/', '//', '/a b', '/a//b', 1, null, false]
-    ],
-    body: [[{}, { type: 'object' }], notObjects],
-    transport: [
-      ['body', 'cookie'],
-      ['', 'Cookie', 'header', null, true]
-    ],
-    cookie: [[{}], [...notObjects, false]],
-    revoke: [
-      [true, false],
-      [0, 'true', null]
-    ],
-    introspect: [
-      [call, async () => {}],
-      [true, null, 'x', {}]
-    ]
-  },
-  'routes.cookie': {
-    known: cookieRules,
-    path: [
-      ['/auth', '/api/v1/auth'],
-      ['', '/', 'auth', '/auth/', '//auth', '/a b', '/a;b', '/ä', '/a\n', 1, null]
-    ],
-    origins: [
-      [[], ['https://app.example.com'], ['http://localhost:5173', 'HTTPS://[::1]']],
-      [
-        'https://app.example.com',
-        ['app.example.com'],
-        ['https://app.example.com/'],
-        ['https://*.example.com'],
-        [1],
-        null
-      ]
-    ]
+t.test('without options everything has its default, in ms', async (t) => {
+  const settings = parse({ tokens: { secret } })
+  t.match(settings, {
+    redis: {
+      keyPrefix: 'fra:',
+      connectTimeout: 2000,
+      closeTimeout: 2000,
+      timeouts: { cache: 250, tokens: 1000, rateLimit: 100 },
+      required: false,
+      ownsClient: false
+    },
+    cache: { ttl: 3_600_000, longTtl: 86_400_000, maxValueBytes: 1_048_576 },
+    tokens: {
+      secrets: [secret],
+      accessTtl: 600_000,
+      refreshTtl: 14 * 86_400_000,
+      sessionTtl: 30 * 86_400_000,
+      grace: 30_000,
+      maxSessions: 20,
+      check: 'feed'
+    },
+    routes: { prefix: '/auth' },
+    limits: {
+      login: { max: 10, timeWindow: 60_000 },
+      refresh: { max: 120, timeWindow: 60_000 },
+      routes: { max: 100, timeWindow: 60_000 }
+    },
+    guard: { freeTries: 5, freeAccounts: 20, maxWait: 900_000, failureDelay: 300 }
+  })
+  t.equal(settings.login, undefined)
+  t.equal(settings.limits.global, undefined)
+  t.equal(settings.cache?.redis, undefined)
+  t.equal(settings.tokens?.redis, undefined)
+  t.equal(parse({}).tokens, undefined, 'no tokens without the option')
+})
+
+t.test('what is given is taken', async (t) => {
+  const login = () => null
+  const claims = async () => ({})
+  const body = { type: 'object' }
+  const settings = parse({
+    redis: { keyPrefix: 'x:', connectTimeout: 1, closeTimeout: '3s', commandTimeout: '4s', required: true },
+    tokens: {
+      secret: [secret, `${secret}2`],
+      accessTtl: '1m',
+      refreshTtl: '1h',
+      sessionTtl: '1d',
+      grace: 0,
+      maxSessions: 3,
+      issuer: 'me',
+      audience: ['a', 'b'],
+      claims,
+      check: 'stateless'
+    },
+    login,
+    routes: { prefix: '/api', body },
+    rateLimit: { login: { max: 1 }, refresh: false, global: { max: 9, timeWindow: '1 hour' } },
+    cache: { ttl: 'forever', maxValueBytes: 5 }
+  })
+  t.match(settings, {
+    redis: {
+      keyPrefix: 'x:',
+      connectTimeout: 1000,
+      closeTimeout: 3000,
+      timeouts: { cache: 4000, tokens: 4000, rateLimit: 4000 },
+      required: true
+    },
+    tokens: {
+      secrets: [secret, `${secret}2`],
+      accessTtl: 60_000,
+      refreshTtl: 3_600_000,
+      sessionTtl: 86_400_000,
+      grace: 0,
+      maxSessions: 3,
+      issuer: 'me',
+      audience: ['a', 'b'],
+      claims,
+      check: 'stateless'
+    },
+    login,
+    routes: { prefix: '/api', body },
+    cache: { ttl: 0, maxValueBytes: 5 }
+  })
+  t.same(settings.limits, {
+    login: { max: 1, timeWindow: 60_000 },
+    refresh: undefined,
+    routes: { max: 100, timeWindow: 60_000 },
+    global: { max: 9, timeWindow: '1 hour' }
+  })
+  t.same(parse({ tokens: { secret, audience: 'one', grace: '1m' } }).tokens, {
+    ...parse({ tokens: { secret } }).tokens,
+    audience: 'one',
+    grace: 60_000
+  })
+})
+
+t.test('the login guard takes what is given', async (t) => {
+  const account = () => 'ada'
+  const guard = { account, freeTries: 1, freeAccounts: 2, maxWait: '1m', failureDelay: '1s' } as const
+  t.same(parse({ rateLimit: { guard } }).guard, { ...guard, maxWait: 60_000, failureDelay: 1000 })
+  t.equal(parse({ rateLimit: { guard: { failureDelay: 0 } } }).guard?.failureDelay, 0)
+  t.equal(parse({ rateLimit: { guard: false } }).guard, undefined)
+  t.throws(() => parse({ rateLimit: { guard: { tries: 3 } as object } }), refused(/"rateLimit.guard.tries"/))
+})
+
+t.test('false turns a part off', async (t) => {
+  const settings = parse({ cache: false, routes: false, rateLimit: false })
+  t.equal(settings.cache, undefined)
+  t.equal(settings.routes, undefined)
+  t.same(Object.values(settings.limits), [undefined, undefined, undefined, undefined])
+  t.equal(settings.guard, undefined)
+})
+
+t.test('an option that is undefined is not given', async (t) => {
+  const names = ['redis', 'tokens', 'login', 'routes', 'rateLimit', 'cache']
+  const nothing = Object.fromEntries(names.map((name) => [name, undefined]))
+  const plain = parse({})
+  t.match(parse(nothing), { cache: plain.cache, limits: plain.limits, routes: plain.routes })
+  t.match(parse({ tokens: { secret, grace: undefined, accessTtl: undefined, redis: undefined } }).tokens, {
+    grace: 30_000,
+    accessTtl: 600_000
+  })
+  t.match(parse({ redis: { url: undefined, host: 'x', keyPrefix: undefined } }).redis, { keyPrefix: 'fra:' })
+  for (const login of [undefined, { max: undefined, timeWindow: undefined }])
+    t.same(parse({ rateLimit: { login } }).limits.login, { max: 10, timeWindow: 60_000 })
+})
+
+t.test('an unknown option is refused at every level, by name', async (t) => {
+  const cases: [object, string][] = [
+    [{ nonsense: 1 }, 'nonsense'],
+    [{ redis: { nonsense: 1 } }, 'redis.nonsense'],
+    [{ redis: { commandTimeout: { nonsense: 1 } } }, 'redis.commandTimeout.nonsense'],
+    [{ tokens: { secret, nonsense: 1 } }, 'tokens.nonsense'],
+    [{ tokens: { secret, redis: { nonsense: 1 } } }, 'tokens.redis.nonsense'],
+    [{ routes: { nonsense: 1 } }, 'routes.nonsense'],
+    [{ routes: { transport: 'cookie', cookie: { sameSite: 'lax' } } }, 'routes.cookie.sameSite'],
+    [{ rateLimit: { nonsense: {} } }, 'rateLimit.nonsense'],
+    [{ cache: { nonsense: 1 } }, 'cache.nonsense'],
+    [{ cache: { redis: { nonsense: 1 } } }, 'cache.redis.nonsense']
+  ]
+  for (const [options, name] of cases)
+    t.throws(() => parse(options), refused(`unknown option "${name}"`), name)
+  t.throws(() => parseCacheOptions({ nonsense: 1 } as object, {}), refused('unknown option "nonsense"'))
+})
+
+t.test('a wrong option is refused at every level, by name', async (t) => {
+  const cases: [object, string][] = [
+    [{ redis: null }, 'redis'],
+    [{ tokens: null }, 'tokens'],
+    [{ rateLimit: true }, 'rateLimit'],
+    [{ cache: true }, 'cache'],
+    [{ redis: { port: '6379' } }, 'redis.port'],
+    [{ redis: { commandTimeout: { cache: 0 } } }, 'redis.commandTimeout.cache'],
+    [{ tokens: { secret, redis: { port: 0 } } }, 'tokens.redis.port'],
+    [{ cache: { redis: { url: 'x' } } }, 'cache.redis.url'],
+    [{ cache: { ttl: 0 } }, 'cache.ttl'],
+    [{ routes: { transport: 'header' } }, 'routes.transport'],
+    [{ routes: { transport: 'cookie', cookie: { path: '/' } } }, 'routes.cookie.path']
+  ]
+  for (const [options, name] of cases)
+    t.throws(() => parse(options), refused(new RegExp(`^option "${name}" must be`)), name)
+})
+
+t.test('the cookie has the strongest name that it can have', async (t) => {
+  const cookie = (options?: object, env = {}) =>
+    parse({ routes: { transport: 'cookie', cookie: options } }, env).routes?.cookie
+  const path = '/auth'
+  for (const NODE_ENV of [undefined, '', 'production', 'staging', 'Development']) {
+    t.match(cookie(undefined, { NODE_ENV }), { prefix: '__Host-', path: '/', secure: true })
+    t.match(cookie({ path }, { NODE_ENV }), { prefix: '__Secure-', path, secure: true })
   }
-} as const
-
-for (const [path, { known, ...options }] of Object.entries(tables))
-  t.test(
-    `the options of ${path || 'the plugin'} take what they say and refuse the rest by name`,
-    async (t) => {
-      t.same(Object.keys(options).sort(), Object.keys(known).sort(), 'every option is in the table')
-      for (const [option, [good, bad]] of Object.entries(options as Record<string, readonly unknown[][]>)) {
-        const name = path === '' ? option : `${path}.${option}`
-        for (const value of [...good!, undefined])
-          t.doesNotThrow(() => checkOptions(path, { [option]: value }, known), `${name}: ${String(value)}`)
-        for (const value of bad!)
-          t.throws(
-            () => checkOptions(path, { [option]: value }, known),
-            {
-              code: 'FST_REDIS_AUTH_INVALID_OPTION',
-              message: new RegExp(`^option "${name.replace(/[[\]]/g, '.')}" must be .`)
-            },
-            `${name}: ${JSON.stringify(value)}`
-          )
-      }
-    }
-  )
-
-t.test('an unknown option is refused by name, whatever it is called and holds', async (t) => {
-  for (const name of ['tll', 'TTL', 'constructor', 'toString', 'hasOwnProperty'])
-    for (const value of [1, undefined])
-      t.throws(() => checkOptions('cache', { [name]: value }, cacheRules), {
-        code: 'FST_REDIS_AUTH_INVALID_OPTION',
-        message: `unknown option "cache.${name}"`
-      })
-  t.throws(() => checkOptions('', { nonsense: 1 }, rules), { message: 'unknown option "nonsense"' })
+  for (const NODE_ENV of ['development', 'test']) {
+    t.match(cookie({}, { NODE_ENV }), { prefix: '', path: '/', secure: false })
+    t.match(cookie({ path }, { NODE_ENV }), { prefix: '', path, secure: false })
+  }
+  t.same(cookie({ origins: ['HTTPS://A.example:443'] })?.origins, new Set(['https://a.example']))
+  t.same(cookie({ path: undefined, origins: undefined })?.origins, new Set())
 })
 
-t.test('an object is one, and no list', async (t) => {
-  for (const value of [{}, new Map(), Object.create(null)]) t.equal(isObject(value), true)
-  for (const value of [null, undefined, [], 'x', 1, call]) t.equal(isObject(value), false)
+t.test('without transport cookie there is no cookie, and an option of one is refused', async (t) => {
+  t.equal(parse({}).routes?.cookie, undefined)
+  t.equal(parse({ routes: { transport: 'body', cookie: undefined } }).routes?.cookie, undefined)
+  for (const transport of ['body', undefined])
+    t.throws(
+      () => parse({ routes: { transport, cookie: {} } }),
+      refused(/^option "routes.cookie" has no effect unless "routes.transport" is 'cookie'$/)
+    )
 })
 
-t.test('an invalid option is an error with its code', async (t) => {
-  t.match(invalidOption('why'), { code: 'FST_REDIS_AUTH_INVALID_OPTION', statusCode: 500, message: 'why' })
+t.test("Fastify's own options pass, but prefix belongs under routes", async (t) => {
+  t.match(parse({ logLevel: 'warn', logSerializers: {} }).routes, { prefix: '/auth' })
+  t.throws(() => parse({ prefix: '/auth' }), refused(/"prefix".*routes\.prefix/))
+})
+
+t.test('a limit of a number that is none is refused, as the plugin behind would take its own', async (t) => {
+  for (const name of ['login', 'refresh', 'routes', 'global']) {
+    for (const max of [-1, 1.5, Number.NaN, '10', null])
+      t.throws(
+        () => parse({ rateLimit: { [name]: { max } } }),
+        refused(new RegExp(`"rateLimit.${name}.max"`))
+      )
+    for (const timeWindow of [0, -1, Number.NaN, '', 'soon', null, {}])
+      t.throws(
+        () => parse({ rateLimit: { [name]: { timeWindow } } }),
+        refused(new RegExp(`"rateLimit.${name}.timeWindow"`))
+      )
+    const limit = { max: () => 5, timeWindow: () => 1000, ban: 2 }
+    t.match(parse({ rateLimit: { [name]: limit } }).limits, { [name]: limit })
+    t.match(parse({ rateLimit: { [name]: { max: 0, timeWindow: '5 minutes' } } }).limits, {
+      [name]: { max: 0 }
+    })
+  }
 })

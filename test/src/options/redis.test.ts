@@ -1,6 +1,7 @@
 import t from 'tap'
-import type { RedisAuthOptions, RedisOptions } from '../../src/options.js'
-import { parseCacheOptions, parseOptions, type RedisSettings } from '../../src/settings.js'
+import type { RedisOptions, RedisSettings } from '../../../src/options/redis.js'
+import type { RedisAuthOptions } from '../../../src/options.js'
+import { parseCacheOptions, parseOptions } from '../../../src/options.js'
 
 const parse = (options: unknown, env = {}) => parseOptions(options as RedisAuthOptions, env)
 const client = { isOpen: false, sendCommand() {}, connect() {}, on() {}, off() {} }

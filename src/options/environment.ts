@@ -1,5 +1,5 @@
-import { type Duration, toMilliseconds } from './duration.js'
-import { invalidOption, isUrl } from './options.js'
+import { type Duration, toMilliseconds } from '../duration.js'
+import { invalidOption } from './rules.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -25,6 +25,9 @@ const FLAGS = new Map([
   ['false', false],
   ['0', false]
 ])
+
+export const isUrl = (value: unknown) =>
+  typeof value === 'string' && URL.canParse(value) && ['redis:', 'rediss:'].includes(new URL(value).protocol)
 
 /** Reads REDIS_URL and the like. Outside production (NODE_ENV) a variable with DEV_ before its name wins, and one that says where Redis is wins over all that say so; an empty one counts as not set. */
 export function readEnvironment(env: Environment): Defaults {

@@ -1,9 +1,9 @@
 import { KeyObject } from 'node:crypto'
 import t from 'tap'
-import type { RedisAuthOptions } from '../../src/options.js'
-import { parseOptions } from '../../src/settings.js'
-import { SECRET } from '../support/engine.js'
-import { algorithms, newKey, privatePem, publicPem } from '../support/keys.js'
+import type { RedisAuthOptions } from '../../../src/options.js'
+import { parseOptions } from '../../../src/options.js'
+import { SECRET } from '../../support/engine.js'
+import { algorithms, newKey, privatePem, publicPem } from '../../support/keys.js'
 
 const parse = (keys: unknown) =>
   parseOptions({ tokens: { secret: SECRET, keys } } as RedisAuthOptions, {}).tokens?.keys

@@ -1,6 +1,22 @@
 import { createPublicKey } from 'node:crypto'
-import { checkOptions, invalidOption, signingKeyRules } from './options.js'
-import { type KeyPair, keyTypes, readKey, type SigningKey } from './tokens/signing-key.js'
+import { type KeyPair, keyTypes, readKey, type SigningKey } from '../tokens/signing-key.js'
+import { checkOptions, invalidOption, type Rules } from './rules.js'
+
+export const signingKeyRules: Rules<SigningKey> = {
+  kid: [
+    (value) => typeof value === 'string' && /^[!-~]{1,128}$/.test(value),
+    'be 1 to 128 printable ASCII characters without spaces'
+  ],
+  alg: [
+    (value) => typeof value === 'string' && Object.hasOwn(keyTypes, value),
+    "be 'ES256', 'RS256' or 'EdDSA'"
+  ],
+  privateKey: [
+    (value) => readKey(value)?.type === 'private',
+    'be a private key: PEM without a passphrase, or a KeyObject'
+  ],
+  publicKey: [(value) => readKey(value)?.type === 'public', 'be a public key: PEM, or a KeyObject']
+}
 
 /** Checks option `tokens.keys`, which is known to be a list. Throws FST_REDIS_AUTH_INVALID_OPTION, naming the option and nothing of the key. */
 export function parseKeys(keys: readonly SigningKey[]): readonly KeyPair[] {

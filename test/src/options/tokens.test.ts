@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { RedisAuthOptions } from '../../src/options.js'
-import { parseOptions } from '../../src/settings.js'
+import type { RedisAuthOptions } from '../../../src/options.js'
+import { parseOptions } from '../../../src/options.js'
 
 const secret = 'x'.repeat(32)
 const refused = (message: RegExp) => ({ code: 'FST_REDIS_AUTH_INVALID_OPTION', message })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readEnvironment } from '../../src/environment.js'
+import { readEnvironment } from '../../../src/options/environment.js'
 
 t.test('an environment that says nothing gives nothing', async (t) => {
   t.same(readEnvironment({}), {})
