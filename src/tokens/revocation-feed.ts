@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
-import { refused } from '../redis/failure.js'
-import { revocationsKey } from '../redis/keys.js'
-import * as scripts from './feed-scripts.js'
-import { nameOf, packRevocation, type Revocation, unpackRevocation } from './revocation.js'
+import { nameOf, type Revocation } from './revocation.js'
+import { isBefore, type Page, RevocationStream, timeOf } from './revocation-stream.js'
 import { RevokedSet } from './revoked-set.js'
 
 export interface FeedSettings {
@@ -31,16 +29,8 @@ export interface FeedStatus {
   unacknowledged: number
 }
 
-interface Page {
-  /** The id of the latest entry of all. */
-  readonly last: string
-  readonly overflows: boolean
-  readonly entries: readonly { readonly id: string; readonly revocation: Revocation }[]
-}
-
 const POLL_INTERVAL = 1000
 const MAX_AGE = 3000
-const PAGE = 1000
 const BATCH = 500
 /** What was written just before a failover may come in with an earlier time than what was read. */
 const OVERLAP = 10_000
@@ -56,7 +46,8 @@ const MAX_UNACKNOWLEDGED = 10_000
  */
 export class RevocationFeed {
   readonly #settings: FeedSettings
-  readonly #key: string
+  readonly #stream: RevocationStream
+  readonly #maxEntries: number
   readonly #revoked = new RevokedSet()
   readonly #unacknowledged = new Map<string, Revocation>()
   #following: boolean
@@ -71,10 +62,12 @@ export class RevocationFeed {
 
   constructor(settings: FeedSettings) {
     this.#settings = settings
-    this.#key = revocationsKey(settings.keyPrefix)
+    const { commands, keyPrefix, maxEntries = MAX_ENTRIES } = settings
+    this.#maxEntries = maxEntries
+    this.#stream = new RevocationStream(commands, keyPrefix, maxEntries)
     this.#following = settings.follow
-    settings.commands.on('ready', () => this.#resume())
-    settings.commands.on('closed', () => clearInterval(this.#timer))
+    commands.on('ready', () => this.#resume())
+    commands.on('closed', () => clearInterval(this.#timer))
   }
 
   get status(): FeedStatus {
@@ -173,13 +166,8 @@ export class RevocationFeed {
     }
   }
 
-  async #announce(revocations: readonly Revocation[]): Promise<void> {
-    if (revocations.length === 0) return
-    const { commands, accessTtl } = this.#settings
-    const kept = String(accessTtl + STREAM_MARGIN)
-    await commands
-      .script(scripts.announce, this.#key, [kept, ...revocations.flatMap(packRevocation)])
-      .catch(refused)
+  #announce(revocations: readonly Revocation[]): Promise<void> {
+    return this.#stream.add(revocations, this.#settings.accessTtl + STREAM_MARGIN)
   }
 
   /** Redis is here, or here again: perhaps another server, which knows less. */
@@ -246,10 +234,10 @@ export class RevocationFeed {
     // What this process knows by now, it has sent or read before it sends this.
     const known = this.#revoked.since(since)
     const found = new RevokedSet()
-    let start = String(Math.max(0, Math.floor(since)))
+    let start: string | undefined = String(Math.max(0, Math.floor(since)))
     let page: Page
     do {
-      page = await this.#page(start)
+      page = await this.#stream.read(start)
       // Another server, or the same one without the feed: it does not know what this process has read.
       if (!fromStart && isBefore(page.last, this.#cursor)) {
         this.#fromStart = true
@@ -259,32 +247,14 @@ export class RevocationFeed {
       for (const { id, revocation } of page.entries) {
         this.#revoked.add(revocation, timeOf(id))
         found.add(revocation, timeOf(id))
-        start = `(${id}`
       }
-    } while (page.entries.length === PAGE)
+      start = page.next
+    } while (start !== undefined)
     this.#cursor = page.last
     this.#readAt = began
     if (page.overflows !== this.#overflowing) this.#turn(page.overflows)
     if (page.overflows) this.#fromStart = true
     else this.#putBack(known, found)
-  }
-
-  async #page(start: string): Promise<Page> {
-    const { commands, maxEntries = MAX_ENTRIES } = this.#settings
-    type Reply = [string, number, string, [string, string[]][]]
-    const [now, length, last, entries] = await commands
-      .script<Reply>(scripts.read, this.#key, [start, String(PAGE), String(maxEntries)])
-      .catch(refused)
-    // Also where nobody logs in or refreshes, tokens are held against the time of Redis, and not of one that was suspended.
-    commands.clock.observe(Number(now))
-    return {
-      last,
-      overflows: length > maxEntries,
-      entries: entries.map(([id, [, user, , session, , cutoff, , spared]]) => ({
-        id,
-        revocation: unpackRevocation([user, session, cutoff, spared] as string[])
-      }))
-    }
   }
 
   /** Gives Redis back what it has lost; after an interruption it is told again to delete all that is known to be revoked. */
@@ -298,19 +268,10 @@ export class RevocationFeed {
     this.#overflowing = overflowing
     // What is not held is not in the way either: each session is looked up now.
     if (overflowing) this.#revoked.clear()
-    const { log, maxEntries = MAX_ENTRIES } = this.#settings
     if (overflowing)
-      log.warn(
+      this.#settings.log.warn(
         { event: LogEvent.tokensFeedOverflowing },
-        `There are more than ${maxEntries} revocations to follow: sessions are looked up in Redis until there are fewer`
+        `There are more than ${this.#maxEntries} revocations to follow: sessions are looked up in Redis until there are fewer`
       )
   }
-}
-
-const timeOf = (id: string): number => Number.parseInt(id, 10)
-
-function isBefore(id: string, other: string): boolean {
-  const [time, sequence] = id.split('-').map(Number) as [number, number]
-  const [otherTime, otherSequence] = other.split('-').map(Number) as [number, number]
-  return time < otherTime || (time === otherTime && sequence < otherSequence)
 }
