@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
+import { RedisAuthError } from '../../src/errors.js'
 import type { Settings } from '../../src/options.js'
 import { cookieTransport } from './cookie-transport.js'
 import { introspect } from './introspect.js'
@@ -13,6 +14,10 @@ import { bodyTransport } from './transport.js'
 
 /** The auth endpoints. */
 export const authRoutes: FastifyPluginAsync<{ settings: Settings }> = async (scope, { settings }) => {
+  // Here, and not left to Fastify's error handler, which the host may have replaced.
+  scope.addHook('onError', async (_request, reply, error) => {
+    if (error instanceof RedisAuthError) reply.headers(error.headers)
+  })
   // On the way out, so that it holds for errors too, whatever error handler the host sets and whenever.
   scope.addHook('onSend', async (_request, reply) => {
     reply.header('cache-control', 'no-store')

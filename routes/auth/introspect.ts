@@ -16,7 +16,7 @@ export function introspect(scope: FastifyInstance, { limits }: Settings, guard: 
   const options = {
     schema: { body: TokenBody, response: { 200: Introspection, ...oauthErrors } },
     config: { ...limited(limits.routes), check: 'session' as const },
-    // The limit, an onRequest hook, comes first.
+    // The limit, an onRequest hook, comes first. The check is for a guard that is fastify.authenticate.
     preValidation: guard
   }
   scope.post<{ Body: TokenBody }>('/introspect', options, async (request) => {

@@ -30,8 +30,6 @@ export function login(
       throw new RedisAuthError('FST_REDIS_AUTH_LOGIN_FAILED')
     }
     const locked = (error: unknown): never => {
-      // Set here and not left to Fastify's error handler, which the host may have replaced.
-      if (error instanceof RedisAuthError) reply.headers(error.headers)
       if (!isUnavailable(error)) scope.tokens.loginFailed(context, 'locked')
       throw error
     }

@@ -7,6 +7,7 @@ import { LoginReply, LogoutBody, RefreshBody, TokenReply, tokenReply } from './s
 
 /** How refresh tokens travel between the client and the routes: option `routes.transport`. */
 export interface Transport {
+  /** The schema of the bodies of refresh, and of logout and logout-all; none where nothing travels in them. */
   readonly refresh: { readonly body?: TSchema }
   readonly logout: { readonly body?: TSchema }
   /** What {@link answer} answers to a refresh, and to a login. */
@@ -27,8 +28,10 @@ export const bodyTransport: Transport = {
   logout: { body: LogoutBody },
   reply: TokenReply,
   loginReply: LoginReply,
-  // A null is coerced to '', which is no token.
-  presented: ({ body }) => [textIn(body, 'refresh_token') ?? []].flat(),
+  presented({ body }) {
+    const token = textIn(body, 'refresh_token')
+    return token === undefined ? [] : [token]
+  },
   presentedDevice: ({ body }) => textIn(body, 'device_token'),
   answer: (_request, _reply, pair, deviceToken) => ({
     ...tokenReply(pair),
@@ -38,6 +41,7 @@ export const bodyTransport: Transport = {
   clear() {}
 }
 
+/** A null is coerced to '', which is no token. */
 function textIn(body: unknown, field: string): string | undefined {
   const text = (body as Record<string, unknown> | null | undefined)?.[field]
   return typeof text === 'string' && text !== '' ? text : undefined
