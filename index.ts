@@ -61,6 +61,7 @@ import './plugins/redis.js'
 import './plugins/response-cache.js'
 import './plugins/tokens.js'
 
+/** The type of the plugin. */
 export interface RedisAuth extends FastifyPluginAsync<RedisAuthOptions> {
   readonly fastifyRedisAuth: RedisAuth
 }
@@ -105,7 +106,7 @@ const plugin: FastifyPluginAsync<RedisAuthOptions> = async (fastify, options) =>
 
 /**
  * Sessions, rotating refresh tokens, rate limits and a cache on one Redis: decorates the instance with `cache`,
- * `tokens`, `authenticate` and `redisConnection`, and adds the auth routes. Await its registration before declaring
+ * `tokens`, `authenticate`, `loginGuard` and `redisConnection`, and adds the auth routes. Await its registration before declaring
  * routes that use them. Throws FST_REDIS_AUTH_INVALID_OPTION, naming the option.
  */
 const redisAuth = fp(plugin, { fastify: '5.x', name: 'fastify-redis-auth' }) as RedisAuth

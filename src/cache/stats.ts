@@ -1,3 +1,4 @@
+/** What a cache has counted in this process. */
 export interface CacheStats {
   /** Reads that found a value. */
   hits: number

@@ -6,6 +6,7 @@ import { checkOptions, invalidOption, isObject, objectOrFalse, type Rules } from
 /** Options of a limit in @fastify/rate-limit (there, `timeWindow` as a number is ms). */
 export type Limit = RateLimitOptions
 
+/** Limits, each false for none. What is not given of one keeps its default. */
 export interface RateLimits<Body = Credentials> {
   /** POST /login. Default: 10 a minute per ip. */
   login?: false | Limit | undefined

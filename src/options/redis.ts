@@ -23,13 +23,17 @@ import {
 export interface RedisOptions {
   /** `redis://` or, with TLS, `rediss://`. Default: redis://localhost:6379. */
   url?: string | undefined
+  /** Default: localhost. */
   host?: string | undefined
+  /** Default: 6379. */
   port?: number | undefined
+  /** Of an ACL user. Default: none, the user `default`. */
   username?: string | undefined
+  /** Default: none. */
   password?: string | undefined
-  /** The number of the database. It separates keys, not memory. */
+  /** The number of the database. It separates keys, not memory. Default: that of the URL, or 0. */
   db?: number | undefined
-  /** True, or options of node:tls. */
+  /** True, or options of node:tls. Default: as the URL says, else false. */
   tls?: boolean | object | undefined
   /** Options of node-redis's createCluster(). Name all nodes as rootNodes. */
   cluster?: RedisClusterOptions | undefined

@@ -19,6 +19,7 @@ import {
 } from './rules.js'
 import { parseKeys } from './signing-keys.js'
 
+/** Sessions and their tokens. The times must not shrink in the order `accessTtl`, `refreshTtl`, `sessionTtl`. */
 export interface TokenOptions {
   /** At least 32 bytes, or several such: the first signs, all verify. Default: TOKEN_SECRET. There must be one. */
   secret?: string | readonly string[] | undefined

@@ -36,14 +36,17 @@ export class Commands {
     this.#connection.on(event, listener)
   }
 
+  /** When Redis was away in the last minutes. */
   outages(): Outage[] {
     return this.#connection.outages()
   }
 
+  /** Sends one command, to the node that holds `key`. */
   send<T>(key: string, args: readonly string[]): Promise<T> {
     return this.#connection.send(key, args, this.#timeout)
   }
 
+  /** Runs a script on its one key. */
   script<T>(script: Script, key: string, args: readonly string[]): Promise<T> {
     const work = (client: RedisClient) =>
       runScript((command) => dispatch(client, key, command), script, key, args)

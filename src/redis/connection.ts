@@ -20,7 +20,7 @@ export interface ConnectionOptions extends ClientSource {
 type Events = { ready: []; degraded: [reason: Reason]; closed: [] }
 
 /** A throw of the work itself is a rejection too: an `async` wrapper would say so at the price of a promise for each command. */
-function start<T>(work: (client: RedisClient) => Promise<T>, client: RedisClient): Promise<T> {
+function attempt<T>(work: (client: RedisClient) => Promise<T>, client: RedisClient): Promise<T> {
   try {
     return work(client)
   } catch (error) {
@@ -88,6 +88,7 @@ export class RedisConnection {
     return this.#live.current as NodeRedisClient
   }
 
+  /** `ready` each time Redis serves again, `degraded` with the reason when it does not, `closed` for good. Listeners must not throw. */
   on<E extends keyof Events>(event: E, listener: (...args: Events[E]) => void): this {
     this.#events.on(event, listener as never)
     return this
@@ -193,7 +194,7 @@ export class RedisConnection {
       }
       this.#awaited++
       this.#inFlight++
-      start(work, client).then(
+      attempt(work, client).then(
         (reply) => {
           answer()
           this.#served()

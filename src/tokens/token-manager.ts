@@ -28,8 +28,11 @@ import { SessionStore } from './session-store.js'
 import { Tickets } from './tickets.js'
 import { type TokenEventMap, TokenEvents, type TokenListener } from './token-events.js'
 
+/** What a login or a refresh hands out. */
 export interface TokenPair {
+  /** A JWT, sent with each request. */
   accessToken: string
+  /** Opaque, exchanged for the next pair; kept nowhere on the server. */
   refreshToken: string
   /** Seconds until the access token ends. */
   expiresIn: number
