@@ -3,8 +3,7 @@ import fp from 'fastify-plugin'
 import { CacheManager } from '../src/cache/cache-manager.js'
 import type { CacheSettings } from '../src/options/cache.js'
 import type { Settings } from '../src/options.js'
-import { Commands } from '../src/redis/commands.js'
-import { connectionFor } from './redis.js'
+import { redisFor } from './redis.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -18,14 +17,13 @@ const cache: FastifyPluginAsync<{ settings: Settings; own: CacheSettings }> = as
   fastify,
   { settings, own }
 ) => {
-  const { keyPrefix, timeouts } = own.redis ?? settings.redis
+  const redis = redisFor(fastify, own.redis ?? settings.redis, 'cache')
   const sharesSessions = own.redis === undefined && settings.tokens?.redis === undefined
   fastify.decorate(
     'cache',
     new CacheManager({
       ...own,
-      keyPrefix,
-      commands: new Commands(connectionFor(fastify, own.redis), timeouts.cache),
+      ...redis,
       log: fastify.log,
       warnAbove: sharesSessions ? settings.tokens?.refreshTtl : undefined
     })

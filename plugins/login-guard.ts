@@ -3,8 +3,7 @@ import fp from 'fastify-plugin'
 import { deriveKey } from '../src/crypto/derive-key.js'
 import type { Settings } from '../src/options.js'
 import { LoginGuard } from '../src/rate-limit/login-guard.js'
-import { Commands } from '../src/redis/commands.js'
-import { connectionFor } from './redis.js'
+import { redisFor } from './redis.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -17,15 +16,14 @@ declare module 'fastify' {
 const loginGuard: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { settings }) => {
   const { guard, tokens } = settings
   if (guard === undefined || tokens === undefined) return
-  const { keyPrefix, timeouts } = tokens.redis ?? settings.redis
+  const redis = redisFor(fastify, tokens.redis ?? settings.redis, 'tokens')
   fastify.decorate(
     'loginGuard',
     new LoginGuard({
       ...guard,
-      keyPrefix,
-      commands: new Commands(connectionFor(fastify, tokens.redis), timeouts.tokens),
+      ...redis,
       log: fastify.log,
-      keys: tokens.secrets.map((secret) => deriveKey(secret, 'device', keyPrefix))
+      keys: tokens.secrets.map((secret) => deriveKey(secret, 'device', redis.keyPrefix))
     })
   )
 }

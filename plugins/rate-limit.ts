@@ -5,18 +5,18 @@ import { LogEvent } from '../src/log.js'
 import type { Settings } from '../src/options.js'
 import { limitExceeded } from '../src/rate-limit/limit-exceeded.js'
 import { rateLimitStore } from '../src/rate-limit/rate-limit-store.js'
-import { Commands } from '../src/redis/commands.js'
+import { redisFor } from './redis.js'
 
 /** @fastify/rate-limit on our store: for the auth routes, which name their limits in `config.rateLimit`, and with limit `global` for every route of the app. */
 const rateLimit: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { settings }) => {
-  const { redis, limits } = settings
-  const commands = new Commands(fastify.redisConnection, redis.timeouts.rateLimit)
+  const { limits } = settings
+  const { commands, keyPrefix } = redisFor(fastify, settings.redis, 'rateLimit')
   await fastify.register(fastifyRateLimit, {
     errorResponseBuilder: limitExceeded,
     ...limits.global,
     global: limits.global !== undefined,
     // Its types do not tell what it hands to child().
-    store: rateLimitStore(commands, redis.keyPrefix) as unknown as FastifyRateLimitStoreCtor
+    store: rateLimitStore(commands, keyPrefix) as unknown as FastifyRateLimitStoreCtor
   })
   let warned = false
   fastify.addHook('onRequest', async (request) => {

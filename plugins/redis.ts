@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import type { RedisSettings } from '../src/options/redis.js'
+import type { RedisSettings, Timeouts } from '../src/options/redis.js'
 import type { Settings } from '../src/options.js'
+import { Commands } from '../src/redis/commands.js'
 import { RedisConnection } from '../src/redis/connection.js'
 
 declare module 'fastify' {
@@ -16,22 +17,22 @@ const redis: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { sett
   fastify.decorate('redisConnection', open(fastify, settings.redis))
 }
 
-const own = new WeakMap<RedisSettings, RedisConnection>()
+const opened = new WeakMap<RedisSettings, RedisConnection>()
 
-/** The connection of a manager: the shared one, or one of its own, which managers with the same settings share. */
-export function connectionFor(
+/** Redis as a manager sees it. Managers with the same settings share a connection. */
+export function redisFor(
   fastify: FastifyInstance,
-  settings: RedisSettings | undefined
-): RedisConnection {
-  if (settings === undefined) return fastify.redisConnection
-  const connection = own.get(settings) ?? open(fastify, settings)
-  own.set(settings, connection)
-  return connection
+  settings: RedisSettings,
+  area: keyof Timeouts
+): { keyPrefix: string; commands: Commands } {
+  const connection = opened.get(settings) ?? open(fastify, settings)
+  return { keyPrefix: settings.keyPrefix, commands: new Commands(connection, settings.timeouts[area]) }
 }
 
 /** Opened when the app becomes ready, closed with it. */
 function open(fastify: FastifyInstance, settings: RedisSettings): RedisConnection {
   const connection = new RedisConnection(settings, fastify.log)
+  opened.set(settings, connection)
   fastify.addHook('onReady', () => connection.start())
   fastify.addHook('onClose', () => connection.close())
   return connection

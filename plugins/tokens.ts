@@ -3,11 +3,10 @@ import fp from 'fastify-plugin'
 import { RedisAuthError } from '../src/errors.js'
 import { LogEvent } from '../src/log.js'
 import type { Settings } from '../src/options.js'
-import { Commands } from '../src/redis/commands.js'
 import { Tickets } from '../src/tokens/tickets.js'
 import { TokenManager } from '../src/tokens/token-manager.js'
 import { privateJwts } from './private-jwts.js'
-import { connectionFor } from './redis.js'
+import { redisFor } from './redis.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -33,15 +32,14 @@ const tokens: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { set
       { event: LogEvent.tokensKeysUnbound },
       'Option "tokens.keys" needs "tokens.issuer" and "tokens.audience" beside it: without both, a token of this app passes for one of any other that trusts these keys'
     )
-  const { keyPrefix, timeouts } = own.redis ?? settings.redis
+  const redis = redisFor(fastify, own.redis ?? settings.redis, 'tokens')
   fastify.decorate(
     'tokens',
     new TokenManager({
       ...own,
-      keyPrefix,
-      commands: new Commands(connectionFor(fastify, own.redis), timeouts.tokens),
+      ...redis,
       log: fastify.log,
-      jwts: await privateJwts(fastify, own, keyPrefix)
+      jwts: await privateJwts(fastify, own, redis.keyPrefix)
     })
   )
 }
