@@ -62,7 +62,7 @@ export class Clients {
   }
 
   async issue(where: number, user: User): Promise<Client | undefined> {
-    const { begun, banned } = user
+    const { begun, underway, banned } = user
     const pair = await this.#workers[where]!.call('issue', { id: user.id }).catch((e) => e.code as string)
     if (typeof pair === 'string') {
       if (pair !== FORBIDDEN || !user.banning) throw new Error(`a login was refused: ${pair}`)
@@ -71,7 +71,7 @@ export class Clients {
     if (banned) throw new Error('a banned user logged in')
     const { sessionId, refreshToken, accessToken } = pair
     // An end of all at the same time may have come after it.
-    const ending = user.underway > 0 || user.begun > begun
+    const ending = underway > 0 || user.begun > begun
     const own = { refreshTokens: [refreshToken], accessTokens: [accessToken], endedIn: new Set<number>() }
     const client: Client = { user, sessionId, ...own, ending, endedAt: undefined }
     this.all.push(client)
@@ -115,12 +115,10 @@ export class Clients {
   async reuse(client: Client, where: number, back: number): Promise<void> {
     const token = client.refreshTokens.at(-1 - back)
     if (token === undefined) return
-    const unharmed = !client.ending && !client.user.banning
-    client.ending = true
     await this.#setBack(client, GRACE)
     const answer = await this.#rotate(where, client, token)
     if (answer === REUSED) this.#over(where, client)
-    else if (unharmed && client.endedAt === undefined) this.#wrong('not taken for reuse', client)
+    else if (!client.ending && !client.user.banning) this.#wrong('not taken for reuse', client)
   }
 
   /** Lets the time of a session run out. What has expired was not revoked: its access tokens end by themselves. */
