@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { commandOptions, type RedisClientType } from 'redis'
 import type { Test } from 'tap'
 
-/** How bytes may be written: as they are, in hex, and in base64 and base64url, there also in the midst of other bytes. */
+/** How bytes may be written: as they are, as numbers, in hex, and in base64 and base64url, there also in the midst of other bytes. */
 export function forms(bytes: Buffer): Buffer[] {
   const inBase64 = (['base64', 'base64url'] as const).flatMap((encoding) =>
     [0, 1, 2].map((before) => {
@@ -13,7 +13,7 @@ export function forms(bytes: Buffer): Buffer[] {
     })
   )
   const hex = bytes.toString('hex')
-  return [bytes, ...[hex, hex.toUpperCase(), ...inBase64].map((text) => Buffer.from(text))]
+  return [bytes, ...[bytes.join(), hex, hex.toUpperCase(), ...inBase64].map((text) => Buffer.from(text))]
 }
 
 /** What of a refresh token nobody else may see: all of it, its secret, half of that, and its mac. */
