@@ -188,19 +188,19 @@ export class TokenManager {
 
   /** Ends one session of a user. False when it had ended, or can not be one. */
   async revokeSession(userId: string, sessionId: string): Promise<boolean> {
-    return isSessionId(sessionId) && this.#revoke(userId, sessionId, 'logout')
+    return isSessionId(sessionId) && this.#revoke(checkUserId(userId), sessionId, 'logout')
   }
 
   /** Ends all sessions of a user but one, and answers how many. */
   async revokeOthers(userId: string, sessionId: string): Promise<number> {
     if (typeof sessionId !== 'string' || sessionId === '')
       throw new TypeError('revokeOthers needs the session to keep')
-    return this.#revokeAll(userId, sessionId)
+    return this.#revokeAll(checkUserId(userId), sessionId)
   }
 
   /** Ends all sessions of a user, and answers how many. */
-  revokeUser(userId: string): Promise<number> {
-    return this.#revokeAll(userId)
+  async revokeUser(userId: string): Promise<number> {
+    return this.#revokeAll(checkUserId(userId))
   }
 
   /** The live sessions of a user, the latest first. */
