@@ -95,20 +95,26 @@ export class RevocationFeed {
 
   /** Whether {@link covers} can be relied on. With Redis away the last known set can: what it lacks can not be renewed. */
   get current(): boolean {
-    return this.#fresh || (this.#readAt !== Number.NEGATIVE_INFINITY && this.#settings.commands.away)
+    return this.#followed && (this.#fresh || this.#settings.commands.away)
+  }
+
+  /** Whether it was read, and is each second since. */
+  get #followed(): boolean {
+    return this.#following && this.#readAt !== Number.NEGATIVE_INFINITY
   }
 
   get #fresh(): boolean {
     return performance.now() - this.#readAt < MAX_AGE
   }
 
-  /** Reads what was missed, by a process that was suspended or has just begun. Throws FST_REDIS_AUTH_UNAVAILABLE when nothing was ever read. */
+  /** Reads what was missed, by a process that was suspended or has just begun to follow. Throws FST_REDIS_AUTH_UNAVAILABLE when it has followed nothing yet. */
   async catchUp(): Promise<void> {
-    this.#following = true
+    const followed = this.#followed
     try {
       await this.#read()
+      this.#following = true
     } catch (error) {
-      if (this.#readAt === Number.NEGATIVE_INFINITY) throw error
+      if (!followed) throw error
     }
   }
 

@@ -361,6 +361,25 @@ t.test('with Redis away the last known set stays in force, however old', async (
   t.equal(await codeOf(one.tokens.verify(live.accessToken, { check: 'session' })), UNAVAILABLE)
 })
 
+t.test(
+  'a process that did not follow the feed does not rely on it, least of all with Redis away',
+  async (t) => {
+    const own = await server(t)
+    if (own === undefined) return
+    const at = { url: own.url, keyPrefix: 'p:' }
+    const open = () => openSessions(t, { check: 'session' }, at)
+    const [one, two, three] = [await open(), await open(), await open()]
+    const { accessToken, refreshToken } = await one.tokens.issue({ id: 'ada' })
+    for (const { tokens } of [two, three]) await until(() => tokens.feed.state === 'current')
+    await one.tokens.revoke(refreshToken)
+    t.equal(await codeOf(two.tokens.verify(accessToken, { check: 'feed' })), REVOKED, 'it reads it first')
+    await own.kill()
+    for (const { redisConnection } of [two, three]) await until(() => redisConnection.state === 'degraded')
+    t.equal(await codeOf(two.tokens.verify(accessToken, { check: 'feed' })), REVOKED)
+    t.equal(await codeOf(three.tokens.verify(accessToken, { check: 'feed' })), UNAVAILABLE)
+  }
+)
+
 t.test('the feed is trimmed by the time of Redis alone', async (t) => {
   const at = await redis(t)
   const { feed, key, commands } = await feedAt(t, at)
