@@ -150,12 +150,15 @@ export class RevocationFeed {
     erase: () => Promise<T>
   ): Promise<T> {
     const { clock } = this.#settings.commands
-    const asked = [{ userId, spared, cutoff: Math.floor(clock.now()) }]
-    this.#add(asked)
+    const now = clock.now()
+    const asked = { userId, spared, cutoff: Math.floor(now) }
+    const takeBack = this.#revoked.assume(asked, now)
     const erased = await erase().catch((error) => {
-      this.#keep(asked)
+      this.#keep([asked])
       throw error
     })
+    // Our clock may be ahead of Redis: what began after its cutoff is not revoked.
+    takeBack()
     await this.enforce([{ userId, spared, cutoff: erased.cutoff }], async () => {})
     // A session that begins after this answer must not fall into the millisecond that is revoked.
     if (clock.now() < erased.cutoff + 1) await sleep(1)
