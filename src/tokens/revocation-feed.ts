@@ -34,6 +34,8 @@ export interface FeedStatus {
 interface Page {
   /** The id of the latest entry of all. */
   readonly last: string
+  /** The length and that id: as long as neither changes, there is nothing to read. */
+  readonly seen: string
   readonly overflows: boolean
   readonly entries: readonly { readonly id: string; readonly revocation: Revocation }[]
 }
@@ -61,6 +63,7 @@ export class RevocationFeed {
   readonly #unacknowledged = new Map<string, Revocation>()
   #following: boolean
   #cursor = '0-0'
+  #seen = ''
   /** Whether the next read goes back to the beginning, and whether it is followed by deleting everything again. */
   #fromStart = true
   #eraseAll = false
@@ -255,7 +258,7 @@ export class RevocationFeed {
     let start = String(Math.max(0, Math.floor(since)))
     let page: Page
     do {
-      page = await this.#page(start)
+      page = await this.#page(start, fromStart ? '' : this.#seen)
       // Another server, or the same one without the feed: it does not know what this process has read.
       if (!fromStart && isBefore(page.last, this.#cursor)) {
         this.#fromStart = true
@@ -268,21 +271,25 @@ export class RevocationFeed {
         start = `(${id}`
       }
     } while (page.entries.length === PAGE)
+    const unchanged = !fromStart && page.seen === this.#seen
     this.#cursor = page.last
+    this.#seen = page.seen
     this.#readAt = began
+    if (unchanged) return
     if (page.overflows !== this.#overflowing) this.#turn(page.overflows)
     if (page.overflows) this.#fromStart = true
     else this.#putBack(known, found)
   }
 
-  async #page(start: string): Promise<Page> {
+  async #page(start: string, seen: string): Promise<Page> {
     const { commands, maxEntries = MAX_ENTRIES } = this.#settings
     type Reply = [number, string, [string, string[]][]]
     const [length, last, entries] = await commands
-      .script<Reply>(scripts.read, this.#key, [start, String(PAGE), String(maxEntries)])
+      .script<Reply>(scripts.read, this.#key, [start, String(PAGE), String(maxEntries), seen])
       .catch(refused)
     return {
       last,
+      seen: `${length} ${last}`,
       overflows: length > maxEntries,
       entries: entries.map(([id, [, user, , session, , cutoff, , spared]]) => ({
         id,

@@ -333,6 +333,26 @@ t.test('after a reconnect only what the feed has lost is announced again', async
   )
 })
 
+t.test('a feed in which nothing happens is not read again', async (t) => {
+  const at = await redis(t)
+  const [one, two] = [await feedAt(t, at), await feedAt(t, at)]
+  const sessions = Array.from({ length: 20 }, (_, n) => ({ userId: 'ada', sessionId: `s${n}` }))
+  await one.feed.enforce(sessions, nothing)
+  await until(() => two.feed.status.entries === 20)
+  const read: number[] = []
+  const script = two.commands.script.bind(two.commands)
+  two.commands.script = async <T>(...args: Parameters<typeof script>): Promise<T> => {
+    const reply = await script<[number, string, unknown[]]>(...args)
+    read.push(reply[2].length)
+    return reply as T
+  }
+  await until(() => read.length >= 2)
+  await one.feed.enforce([{ userId: 'bob', sessionId: 's' }], nothing)
+  await until(() => two.feed.covers('bob', 's', 0))
+  t.strictSame([...new Set(read)], [0, 21])
+  t.strictSame(two.erased, [], 'and nothing was taken for lost')
+})
+
 t.test('a process that was suspended reads the feed before it lets anybody through', async (t) => {
   const { performance } = globalThis
   const at = await redis(t)
