@@ -37,7 +37,7 @@ interface Page {
   /** The length and that id: as long as neither changes, there is nothing to read. */
   readonly seen: string
   readonly overflows: boolean
-  readonly entries: readonly { readonly id: string; readonly revocation: Revocation }[]
+  readonly entries: readonly { readonly id: string; readonly revocation: Revocation | undefined }[]
 }
 
 const POLL_INTERVAL = 1000
@@ -266,9 +266,10 @@ export class RevocationFeed {
         return this.#readToEnd()
       }
       for (const { id, revocation } of page.entries) {
+        start = `(${id}`
+        if (revocation === undefined) continue
         this.#revoked.add(revocation, timeOf(id))
         found.add(revocation, timeOf(id))
-        start = `(${id}`
       }
     } while (page.entries.length === PAGE)
     const unchanged = !fromStart && page.seen === this.#seen

@@ -299,6 +299,22 @@ t.test(
   }
 )
 
+t.test('what is no revocation is passed over, and holds up none', async (t) => {
+  const at = await redis(t)
+  const { feed, key } = await feedAt(t, at)
+  const client = await observer(t, at.url)
+  await client.xAdd(key, '*', { hello: 'world' })
+  await client.xAdd(key, '*', { user: 'ada', session: '', cutoff: 'soon', spared: '' })
+  await feed.enforce([{ userId: 'ada', sessionId: 's1' }], nothing)
+  await until(() => feed.status.state === 'current')
+  await feed.catchUp()
+  t.equal(feed.status.entries, 1)
+  t.notOk(feed.covers('ada', 's2', 0))
+  await client.del(key)
+  await until(async () => (await client.xLen(key)) === 1)
+  await until(() => feed.status.unacknowledged === 0)
+})
+
 t.test('an entry that was lost is put back, also when a later one has hidden the loss', async (t) => {
   const at = await redis(t)
   const { feed, erased, key } = await feedAt(t, at)
