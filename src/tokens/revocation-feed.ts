@@ -278,8 +278,11 @@ export class RevocationFeed {
     this.#readAt = began
     if (unchanged) return
     if (page.overflows !== this.#overflowing) this.#turn(page.overflows)
-    if (page.overflows) this.#fromStart = true
-    else this.#putBack(known, found)
+    if (page.overflows) {
+      // What is not held is not in the way either: each session is looked up now.
+      this.#revoked.clear()
+      this.#fromStart = true
+    } else this.#putBack(known, found)
   }
 
   async #page(start: string, seen: string): Promise<Page> {
@@ -308,8 +311,6 @@ export class RevocationFeed {
 
   #turn(overflowing: boolean): void {
     this.#overflowing = overflowing
-    // What is not held is not in the way either: each session is looked up now.
-    if (overflowing) this.#revoked.clear()
     const { log, maxEntries = MAX_ENTRIES } = this.#settings
     if (overflowing)
       log.warn(
