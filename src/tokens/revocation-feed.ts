@@ -177,7 +177,7 @@ export class RevocationFeed {
   #keep(revocations: readonly Revocation[]): void {
     for (const revocation of revocations) this.#unacknowledged.set(nameOf(revocation), revocation)
     for (const name of this.#unacknowledged.keys()) {
-      if (this.#unacknowledged.size <= MAX_UNACKNOWLEDGED) return
+      if (this.#unacknowledged.size <= MAX_UNACKNOWLEDGED) break
       this.#unacknowledged.delete(name)
     }
   }

@@ -178,6 +178,20 @@ t.test(
   }
 )
 
+t.test('what Redis does not take when it is sent again is sent once more', async (t) => {
+  const at = await redis(t)
+  const { feed, erased, key } = await feedAt(t, at)
+  const client = await observer(t, at.url)
+  await client.set(key, 'the announcement fails')
+  t.equal(await codeOf(feed.enforce([{ userId: 'ada', sessionId: 's1' }], nothing)), UNAVAILABLE)
+  await until(() => erased.length === 1)
+  await until(() => feed.status.unacknowledged === 1)
+  await client.del(key)
+  await until(() => erased.length === 2)
+  await until(async () => (await client.xLen(key)) === 1)
+  t.equal(feed.status.unacknowledged, 0)
+})
+
 t.test('a retry of a logout, elsewhere, writes the entry although the record is gone', async (t) => {
   const at = await redis(t)
   const [one, two] = [await follow(t, at), await follow(t, at)]

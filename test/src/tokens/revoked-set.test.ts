@@ -97,6 +97,26 @@ t.test('a revocation comes out of the feed as it went in', async (t) => {
     t.strictSame(unpackRevocation(packRevocation(revocation)), revocation)
 })
 
+t.test('what was assumed is taken back, and nothing else', async (t) => {
+  const assumed = { userId: 'ada', cutoff: 10 }
+  const set = of()
+  set.assume(assumed, 1)()
+  t.equal(set.size, 0)
+  set.add({ userId: 'ada', cutoff: 5 }, 1)
+  const takeBack = set.assume(assumed, 2)
+  t.ok(set.covers('ada', 's', 9))
+  takeBack()
+  t.equal(set.cutoff('ada'), 5, 'what was known before is known again')
+  const tooLate = set.assume(assumed, 3)
+  set.add({ userId: 'ada', cutoff: 20 }, 4)
+  tooLate()
+  t.equal(set.cutoff('ada'), 20, 'what came later stays')
+  const cleared = set.assume({ userId: 'ada', cutoff: 30 }, 5)
+  set.clear()
+  cleared()
+  t.equal(set.size, 0)
+})
+
 t.test('the memory of what is forgotten is given back', async (t) => {
   setFlagsFromString('--expose-gc')
   const gc = runInNewContext('gc') as () => void
