@@ -34,8 +34,10 @@ export interface FeedStatus {
 interface Page {
   /** The id of the latest entry of all. */
   readonly last: string
+  /** The length and that id: as long as neither changes, there is nothing to read. */
+  readonly seen: string
   readonly overflows: boolean
-  readonly entries: readonly { readonly id: string; readonly revocation: Revocation }[]
+  readonly entries: readonly { readonly id: string; readonly revocation: Revocation | undefined }[]
 }
 
 const POLL_INTERVAL = 1000
@@ -61,6 +63,7 @@ export class RevocationFeed {
   readonly #unacknowledged = new Map<string, Revocation>()
   #following: boolean
   #cursor = '0-0'
+  #seen = ''
   /** Whether the next read goes back to the beginning, and whether it is followed by deleting everything again. */
   #fromStart = true
   #eraseAll = false
@@ -95,23 +98,26 @@ export class RevocationFeed {
 
   /** Whether {@link covers} can be relied on. With Redis away the last known set can: what it lacks can not be renewed. */
   get current(): boolean {
-    return (
-      (this.#following && this.#fresh) ||
-      (this.#readAt !== Number.NEGATIVE_INFINITY && this.#settings.commands.away)
-    )
+    return this.#followed && (this.#fresh || this.#settings.commands.away)
+  }
+
+  /** Whether it was read, and is each second since. */
+  get #followed(): boolean {
+    return this.#following && this.#readAt !== Number.NEGATIVE_INFINITY
   }
 
   get #fresh(): boolean {
     return performance.now() - this.#readAt < MAX_AGE
   }
 
-  /** Reads what was missed, by a process that was suspended or has just begun. Throws FST_REDIS_AUTH_UNAVAILABLE when nothing was ever read. */
+  /** Reads what was missed, by a process that was suspended or has just begun to follow. Throws FST_REDIS_AUTH_UNAVAILABLE when it has followed nothing yet. */
   async catchUp(): Promise<void> {
-    this.#following = true
+    const followed = this.#followed
     try {
       await this.#read()
+      this.#following = true
     } catch (error) {
-      if (this.#readAt === Number.NEGATIVE_INFINITY) throw error
+      if (!followed) throw error
     }
   }
 
@@ -147,12 +153,15 @@ export class RevocationFeed {
     erase: () => Promise<T>
   ): Promise<T> {
     const { clock } = this.#settings.commands
-    const asked = [{ userId, spared, cutoff: Math.floor(clock.now()) }]
-    this.#add(asked)
+    const now = clock.now()
+    const asked = { userId, spared, cutoff: Math.floor(now) }
+    const takeBack = this.#revoked.assume(asked, now)
     const erased = await erase().catch((error) => {
-      this.#keep(asked)
+      this.#keep([asked])
       throw error
     })
+    // Our clock may be ahead of Redis: what began after its cutoff is not revoked.
+    takeBack()
     await this.enforce([{ userId, spared, cutoff: erased.cutoff }], async () => {})
     // A session that begins after this answer must not fall into the millisecond that is revoked.
     if (clock.now() < erased.cutoff + 1) await sleep(1)
@@ -249,7 +258,7 @@ export class RevocationFeed {
     let start = String(Math.max(0, Math.floor(since)))
     let page: Page
     do {
-      page = await this.#page(start)
+      page = await this.#page(start, fromStart ? '' : this.#seen)
       // Another server, or the same one without the feed: it does not know what this process has read.
       if (!fromStart && isBefore(page.last, this.#cursor)) {
         this.#fromStart = true
@@ -257,28 +266,36 @@ export class RevocationFeed {
         return this.#readToEnd()
       }
       for (const { id, revocation } of page.entries) {
+        start = `(${id}`
+        if (revocation === undefined) continue
         this.#revoked.add(revocation, timeOf(id))
         found.add(revocation, timeOf(id))
-        start = `(${id}`
       }
     } while (page.entries.length === PAGE)
+    const unchanged = !fromStart && page.seen === this.#seen
     this.#cursor = page.last
+    this.#seen = page.seen
     this.#readAt = began
+    if (unchanged) return
     if (page.overflows !== this.#overflowing) this.#turn(page.overflows)
-    if (page.overflows) this.#fromStart = true
-    else this.#putBack(known, found)
+    if (page.overflows) {
+      // What is not held is not in the way either: each session is looked up now.
+      this.#revoked.clear()
+      this.#fromStart = true
+    } else this.#putBack(known, found)
   }
 
-  async #page(start: string): Promise<Page> {
+  async #page(start: string, seen: string): Promise<Page> {
     const { commands, maxEntries = MAX_ENTRIES } = this.#settings
     type Reply = [string, number, string, [string, string[]][]]
     const [now, length, last, entries] = await commands
-      .script<Reply>(scripts.read, this.#key, [start, String(PAGE), String(maxEntries)])
+      .script<Reply>(scripts.read, this.#key, [start, String(PAGE), String(maxEntries), seen])
       .catch(refused)
     // Also where nobody logs in or refreshes, tokens are held against the time of Redis, and not of one that was suspended.
     commands.clock.observe(Number(now))
     return {
       last,
+      seen: `${length} ${last}`,
       overflows: length > maxEntries,
       entries: entries.map(([id, [, user, , session, , cutoff, , spared]]) => ({
         id,
@@ -296,8 +313,6 @@ export class RevocationFeed {
 
   #turn(overflowing: boolean): void {
     this.#overflowing = overflowing
-    // What is not held is not in the way either: each session is looked up now.
-    if (overflowing) this.#revoked.clear()
     const { log, maxEntries = MAX_ENTRIES } = this.#settings
     if (overflowing)
       log.warn(

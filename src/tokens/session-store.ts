@@ -86,12 +86,12 @@ export class SessionStore {
     spared = '',
     until = Number.MAX_SAFE_INTEGER
   ): Promise<{ count: number; cutoff: number }> {
-    const [count, now] = await this.#run<[number, string]>(scripts.revokeUser, userId, [
+    const [count, , cutoff] = await this.#run<[number, string, string]>(scripts.revokeUser, userId, [
       spared,
       this.#settings.refreshTtl,
       until
     ])
-    return { count, cutoff: Number(now) }
+    return { count, cutoff: Number(cutoff) }
   }
 
   /** Whether a session exists. One that has expired may still: an access token never outlives its session, so its own end tells. */
