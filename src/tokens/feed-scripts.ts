@@ -12,12 +12,15 @@ redis.call('XTRIM', KEYS[1], 'MINID', text(now - ARGV[1]))
 return 'OK'`)
 
 /**
- * A page of the feed. ARGV: where it starts, how many entries, and the length above which nobody reads it.
- * Answers the time in ms, the length, the last id of all, and the entries.
+ * A page of the feed. ARGV: where it starts, how many entries, the length above which nobody reads it, and what was seen
+ * of it before. Answers the time in ms, the length, the last id of all, and the entries; none when nothing has changed.
  */
 export const read = defineScript(`${CLOCK}
 local length = redis.call('XLEN', KEYS[1])
-local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local last = newest and newest[1] or '0-0'
 local entries = {}
-if length <= tonumber(ARGV[3]) then entries = redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2]) end
-return { text(now), length, last and last[1] or '0-0', entries }`)
+if length <= tonumber(ARGV[3]) and length .. ' ' .. last ~= ARGV[4] then
+  entries = redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])
+end
+return { text(now), length, last, entries }`)

@@ -52,6 +52,7 @@ export class RevocationFeed {
   readonly #unacknowledged = new Map<string, Revocation>()
   #following: boolean
   #cursor = '0-0'
+  #seen = ''
   /** Whether the next read goes back to the beginning, and whether it is followed by deleting everything again. */
   #fromStart = true
   #eraseAll = false
@@ -88,23 +89,26 @@ export class RevocationFeed {
 
   /** Whether {@link covers} can be relied on. With Redis away the last known set can: what it lacks can not be renewed. */
   get current(): boolean {
-    return (
-      (this.#following && this.#fresh) ||
-      (this.#readAt !== Number.NEGATIVE_INFINITY && this.#settings.commands.away)
-    )
+    return this.#followed && (this.#fresh || this.#settings.commands.away)
+  }
+
+  /** Whether it was read, and is each second since. */
+  get #followed(): boolean {
+    return this.#following && this.#readAt !== Number.NEGATIVE_INFINITY
   }
 
   get #fresh(): boolean {
     return performance.now() - this.#readAt < MAX_AGE
   }
 
-  /** Reads what was missed, by a process that was suspended or has just begun. Throws FST_REDIS_AUTH_UNAVAILABLE when nothing was ever read. */
+  /** Reads what was missed, by a process that was suspended or has just begun to follow. Throws FST_REDIS_AUTH_UNAVAILABLE when it has followed nothing yet. */
   async catchUp(): Promise<void> {
-    this.#following = true
+    const followed = this.#followed
     try {
       await this.#read()
+      this.#following = true
     } catch (error) {
-      if (this.#readAt === Number.NEGATIVE_INFINITY) throw error
+      if (!followed) throw error
     }
   }
 
@@ -140,12 +144,15 @@ export class RevocationFeed {
     erase: () => Promise<T>
   ): Promise<T> {
     const { clock } = this.#settings.commands
-    const asked = [{ userId, spared, cutoff: Math.floor(clock.now()) }]
-    this.#add(asked)
+    const now = clock.now()
+    const asked = { userId, spared, cutoff: Math.floor(now) }
+    const takeBack = this.#revoked.assume(asked, now)
     const erased = await erase().catch((error) => {
-      this.#keep(asked)
+      this.#keep([asked])
       throw error
     })
+    // Our clock may be ahead of Redis: what began after its cutoff is not revoked.
+    takeBack()
     await this.enforce([{ userId, spared, cutoff: erased.cutoff }], async () => {})
     // A session that begins after this answer must not fall into the millisecond that is revoked.
     if (clock.now() < erased.cutoff + 1) await sleep(1)
@@ -237,7 +244,7 @@ export class RevocationFeed {
     let start: string | undefined = String(Math.max(0, Math.floor(since)))
     let page: Page
     do {
-      page = await this.#stream.read(start)
+      page = await this.#stream.read(start, fromStart ? '' : this.#seen)
       // Another server, or the same one without the feed: it does not know what this process has read.
       if (!fromStart && isBefore(page.last, this.#cursor)) {
         this.#fromStart = true
@@ -250,11 +257,17 @@ export class RevocationFeed {
       }
       start = page.next
     } while (start !== undefined)
+    const unchanged = !fromStart && page.seen === this.#seen
     this.#cursor = page.last
+    this.#seen = page.seen
     this.#readAt = began
+    if (unchanged) return
     if (page.overflows !== this.#overflowing) this.#turn(page.overflows)
-    if (page.overflows) this.#fromStart = true
-    else this.#putBack(known, found)
+    if (page.overflows) {
+      // What is not held is not in the way either: each session is looked up now.
+      this.#revoked.clear()
+      this.#fromStart = true
+    } else this.#putBack(known, found)
   }
 
   /** Gives Redis back what it has lost; after an interruption it is told again to delete all that is known to be revoked. */
@@ -266,8 +279,6 @@ export class RevocationFeed {
 
   #turn(overflowing: boolean): void {
     this.#overflowing = overflowing
-    // What is not held is not in the way either: each session is looked up now.
-    if (overflowing) this.#revoked.clear()
     if (overflowing)
       this.#settings.log.warn(
         { event: LogEvent.tokensFeedOverflowing },

@@ -8,6 +8,8 @@ import { packRevocation, type Revocation, unpackRevocation } from './revocation.
 export interface Page {
   /** The id of the latest entry of all. */
   readonly last: string
+  /** The length and that id: as long as neither changes, there is nothing to read. */
+  readonly seen: string
   /** Whether the stream is longer than anybody reads; then there are no entries. */
   readonly overflows: boolean
   readonly entries: readonly { readonly id: string; readonly revocation: Revocation }[]
@@ -37,20 +39,20 @@ export class RevocationStream {
     await this.#commands.script(scripts.announce, this.#key, args).catch(refused)
   }
 
-  /** The page that starts with an id or a time in ms. */
-  async read(start: string): Promise<Page> {
+  /** The page that starts with an id or a time in ms; without entries when the stream is as it was `seen`. */
+  async read(start: string, seen: string): Promise<Page> {
     type Reply = [string, number, string, [string, string[]][]]
     const [now, length, last, rows] = await this.#commands
-      .script<Reply>(scripts.read, this.#key, [start, String(PAGE), String(this.#maxEntries)])
+      .script<Reply>(scripts.read, this.#key, [start, String(PAGE), String(this.#maxEntries), seen])
       .catch(refused)
     // Also where nobody logs in or refreshes, tokens are held against the time of Redis, and not of one that was suspended.
     this.#commands.clock.observe(Number(now))
-    const entries = rows.map(([id, [, user, , session, , cutoff, , spared]]) => ({
-      id,
-      revocation: unpackRevocation([user, session, cutoff, spared] as string[])
-    }))
-    const next = rows.length === PAGE ? `(${entries.at(-1)!.id}` : undefined
-    return { last, overflows: length > this.#maxEntries, entries, next }
+    const entries = rows.flatMap(([id, [, user, , session, , cutoff, , spared]]) => {
+      const revocation = unpackRevocation([user, session, cutoff, spared] as string[])
+      return revocation === undefined ? [] : [{ id, revocation }]
+    })
+    const next = rows.length === PAGE ? `(${rows.at(-1)![0]}` : undefined
+    return { last, seen: `${length} ${last}`, overflows: length > this.#maxEntries, entries, next }
   }
 }
 

@@ -15,7 +15,10 @@ export const packRevocation = (revocation: Revocation): [string, string, string,
     ? [revocation.userId, revocation.sessionId, '', '']
     : [revocation.userId, '', String(revocation.cutoff), revocation.spared ?? '']
 
-export const unpackRevocation = ([userId, sessionId, cutoff, spared]: readonly string[]): Revocation =>
-  sessionId === ''
-    ? { userId: userId!, cutoff: Number(cutoff), spared: spared || undefined }
-    : { userId: userId!, sessionId: sessionId! }
+/** Undefined for what is no revocation: something else has written to the feed. */
+export function unpackRevocation(fields: readonly string[]): Revocation | undefined {
+  const [userId, sessionId, cutoff, spared] = fields as [string, string, string, string | undefined]
+  if (spared === undefined) return undefined
+  if (sessionId !== '') return { userId, sessionId }
+  return Number(cutoff) > 0 ? { userId, cutoff: Number(cutoff), spared: spared || undefined } : undefined
+}

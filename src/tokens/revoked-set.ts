@@ -32,6 +32,18 @@ export class RevokedSet {
     this.#entries.set(name, { revocation: latest, at: Math.max(at, known?.at ?? 0) })
   }
 
+  /** Adds what is assumed until Redis tells, and answers how to take it back. */
+  assume(revocation: Revocation, at: number): () => void {
+    const name = nameOf(revocation)
+    const known = this.#entries.get(name)
+    this.add(revocation, at)
+    return () => {
+      if (this.#entries.get(name)?.revocation !== revocation) return
+      this.#delete(name, revocation)
+      if (known !== undefined) this.add(known.revocation, known.at)
+    }
+  }
+
   /** Whether all that a revocation covers is covered. */
   includes(revocation: Revocation): boolean {
     const known = this.#entries.get(nameOf(revocation))?.revocation
@@ -55,11 +67,15 @@ export class RevokedSet {
   prune(time: number): void {
     for (const [name, { revocation, at }] of this.#entries) {
       if (at >= time) return
-      this.#entries.delete(name)
-      const left = this.#ofUsers.get(revocation.userId)?.filter((other) => nameOf(other) !== name) ?? []
-      if (left.length > 0) this.#ofUsers.set(revocation.userId, left)
-      else this.#ofUsers.delete(revocation.userId)
+      this.#delete(name, revocation)
     }
+  }
+
+  #delete(name: string, { userId }: Revocation): void {
+    this.#entries.delete(name)
+    const left = this.#ofUsers.get(userId)?.filter((other) => nameOf(other) !== name) ?? []
+    if (left.length > 0) this.#ofUsers.set(userId, left)
+    else this.#ofUsers.delete(userId)
   }
 
   clear(): void {

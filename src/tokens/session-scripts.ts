@@ -111,19 +111,22 @@ local s = open(redis.call('HGET', KEYS[1], ARGV[1]), tonumber(ARGV[2]))
 redis.call('HDEL', KEYS[1], ARGV[1])
 return { s and 1 or 0, text(now) }`)
 
-/** Ends all sessions of a user that began up to ARGV[3], but for the one in ARGV[1]. ARGV[2]: refreshTtl. Answers how many were live, and the time. */
+/**
+ * Ends all sessions of a user that began up to ARGV[3], but for the one in ARGV[1]. ARGV[2]: refreshTtl. Answers how many
+ * were live, the time, and the time up to which their tokens are revoked: later than now when the clock was set back.
+ */
 export const revokeUser = defineScript(`${PRELUDE}
-local revoked, ended, records = 0, {}, redis.call('HGETALL', KEYS[1])
+local revoked, ended, cutoff, records = 0, {}, now, redis.call('HGETALL', KEYS[1])
 for i = 1, #records, 2 do
   local s = open(records[i + 1], tonumber(ARGV[2]))
   if records[i] ~= ARGV[1] and not (s and s.created > tonumber(ARGV[3])) then
     ended[#ended + 1] = records[i]
-    if s then revoked = revoked + 1 end
+    if s then revoked, cutoff = revoked + 1, math.max(cutoff, s.created, s.rotated) end
   end
 end
 if 2 * #ended == #records then redis.call('UNLINK', KEYS[1])
 else for _, id in ipairs(ended) do redis.call('HDEL', KEYS[1], id) end end
-return { revoked, text(now) }`)
+return { revoked, text(now), text(cutoff) }`)
 
 /** The live sessions of a user. ARGV: refreshTtl. */
 export const list = defineScript(`${PRELUDE}

@@ -76,8 +76,8 @@ export class SessionStore {
 
   /** Ends a session. False when it had ended already. */
   async revoke(userId: string, sessionId: string): Promise<boolean> {
-    const { count } = await this.#end(scripts.revoke, userId, sessionId)
-    return count === 1
+    const [live] = await this.#end(scripts.revoke, userId, sessionId)
+    return live === 1
   }
 
   /** Ends all sessions of a user but `spared`, or only those that began up to `until`; answers how many were live, and the time up to which that is all. */
@@ -86,8 +86,8 @@ export class SessionStore {
     spared = '',
     until = Number.MAX_SAFE_INTEGER
   ): Promise<{ count: number; cutoff: number }> {
-    const { count, now } = await this.#end(scripts.revokeUser, userId, spared, String(until))
-    return { count, cutoff: now }
+    const [count, , cutoff] = await this.#end(scripts.revokeUser, userId, spared, String(until))
+    return { count, cutoff: Number(cutoff) }
   }
 
   /** Whether a session exists. One that has expired may still: an access token never outlives its session, so its own end tells. */
@@ -137,19 +137,18 @@ export class SessionStore {
     return runTimely(commands, script, userTokensKey(keyPrefix, userId), args)
   }
 
-  /** Runs a script that ends sessions: how many were live, and the time of Redis. */
+  /** Runs a script that ends sessions; it tells how many were live, and the time. */
   async #end(
     script: Script,
     userId: string,
     sessionId: string,
     ...more: readonly string[]
-  ): Promise<{ count: number; now: number }> {
+  ): Promise<[count: number, now: string, cutoff?: string]> {
     const { commands, refreshTtl } = this.#settings
     const args = [sessionId, String(refreshTtl), ...more]
-    const [count, time] = await this.#run<[number, string]>(script, userId, args)
-    const now = Number(time)
-    commands.clock.observe(now)
-    return { count, now }
+    const reply = await this.#run<[number, string]>(script, userId, args)
+    commands.clock.observe(Number(reply[1]))
+    return reply
   }
 
   #run<T>(script: Script, userId: string, args: readonly string[]): Promise<T> {

@@ -205,19 +205,19 @@ export class TokenManager {
 
   /** Ends one session of a user. False when it had ended, or can not be one. */
   async revokeSession(userId: string, sessionId: string, context: RequestContext = {}): Promise<boolean> {
-    return isSessionId(sessionId) && this.#endings.end(userId, sessionId, 'logout', context)
+    return isSessionId(sessionId) && this.#endings.end(checkUserId(userId), sessionId, 'logout', context)
   }
 
   /** Ends all sessions of a user but one, and answers how many. */
   async revokeOthers(userId: string, sessionId: string, context: RequestContext = {}): Promise<number> {
     if (typeof sessionId !== 'string' || sessionId === '')
       throw new TypeError('revokeOthers needs the session to keep')
-    return this.#endings.endAll(userId, context, sessionId)
+    return this.#endings.endAll(checkUserId(userId), context, sessionId)
   }
 
   /** Ends all sessions of a user, and answers how many. */
-  revokeUser(userId: string, context: RequestContext = {}): Promise<number> {
-    return this.#endings.endAll(userId, context)
+  async revokeUser(userId: string, context: RequestContext = {}): Promise<number> {
+    return this.#endings.endAll(checkUserId(userId), context)
   }
 
   /** The live sessions of a user, the latest first. */

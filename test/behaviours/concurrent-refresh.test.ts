@@ -1,9 +1,6 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import t, { type Test } from 'tap'
-import { redis } from '../support/redis.js'
 import { codeOf, generationOf, openSessions } from '../support/sessions.js'
-import type { Answer, Order } from '../workers/refresh.js'
+import { TokenWorker } from '../support/workers.js'
 
 const INVALID = 'FST_REDIS_AUTH_INVALID_REFRESH_TOKEN'
 const REUSED = 'FST_REDIS_AUTH_REFRESH_TOKEN_REUSED'
@@ -11,28 +8,20 @@ const GRACE = 30_000
 
 /** A TokenManager of this process and four of others, on one Redis. */
 async function openProcesses(t: Test, grace: number) {
-  const at = await redis(t)
-  const here = await openSessions(t, { grace }, at)
-  const workers = Array.from({ length: 4 }, () =>
-    fork(new URL('../workers/refresh.ts', import.meta.url), [at.url, at.keyPrefix, String(grace)], {
-      execArgv: process.execArgv
-    })
-  )
-  t.teardown(() => {
-    for (const worker of workers) worker.disconnect()
-    return Promise.all(workers.map((worker) => once(worker, 'exit')))
-  })
-  await Promise.all(workers.map((worker) => once(worker, 'message')))
+  const here = await openSessions(t, { grace })
+  const workers = await Promise.all(Array.from({ length: 4 }, () => TokenWorker.start(t, here, { grace })))
 
   /** Refreshes `times` in each process, all at once. */
-  const everywhere = async (refreshToken: string, times: number): Promise<Answer> => {
-    const answers = workers.map((worker) => once(worker, 'message') as Promise<[Answer]>)
-    for (const worker of workers) worker.send({ refreshToken, times } satisfies Order)
-    const all = (await Promise.all(answers)).map(([answer]) => answer)
+  const everywhere = async (refreshToken: string, times: number) => {
+    const answers = workers.flatMap((worker) =>
+      Array.from({ length: times }, () => worker.call('rotate', refreshToken))
+    )
+    const settled = await Promise.allSettled(answers)
+    const pairs = settled.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []))
     return {
-      refreshTokens: all.flatMap(({ refreshTokens }) => refreshTokens),
-      sessionIds: all.flatMap(({ sessionIds }) => sessionIds),
-      codes: all.flatMap(({ codes }) => codes)
+      refreshTokens: pairs.map(({ refreshToken }) => refreshToken),
+      sessionIds: pairs.map(({ sessionId }) => sessionId),
+      codes: settled.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason.code as string] : []))
     }
   }
   return { ...here, everywhere }

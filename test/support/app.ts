@@ -11,7 +11,7 @@ export const PASSWORD = 'correct horse battery staple'
 export async function build(
   t: Test,
   options: RedisAuthOptions = {},
-  { at, ...fastify }: FastifyServerOptions & { at?: TestRedis } = {}
+  { at, level = 'info', ...fastify }: FastifyServerOptions & { at?: TestRedis; level?: string } = {}
 ) {
   const { url, keyPrefix } = at ?? (await redis(t))
   const lines: Record<string, unknown>[] = []
@@ -21,7 +21,7 @@ export async function build(
       done()
     }
   })
-  const app = Fastify({ logger: { level: 'info', stream }, ...fastify })
+  const app = Fastify({ logger: { level, stream }, ...fastify })
   t.teardown(() => app.close())
   await app.register(redisAuth, {
     tokens: { secret: SECRET },

@@ -17,6 +17,18 @@ export interface Head {
 
 const binary = commandOptions({ returnBuffers: true })
 
+const headOf = (record: Buffer): Head => ({
+  version: record.readUInt8(0),
+  generation: record.readUInt32BE(1),
+  created: record.readUIntBE(5, 6),
+  rotated: record.readUIntBE(11, 6),
+  ends: record.readUIntBE(17, 6)
+})
+
+/** Replaces the value of a field by another. */
+const REPLACE = `
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end`
+
 /** A TokenManager, and a hand in its Redis: to look at records, set them back, and let time pass without waiting for it. */
 export async function openSessions(t: Test, settings: Partial<TokenManagerSettings> = {}, at?: TestRedis) {
   const opened = await openTokens(t, settings, at)
@@ -29,27 +41,22 @@ export async function openSessions(t: Test, settings: Partial<TokenManagerSettin
   const write = (userId: string, sessionId: string, value: Buffer | string) =>
     client.hSet(key(userId), sessionId, value)
 
-  const head = async (userId: string, sessionId: string): Promise<Head> => {
-    const bytes = await record(userId, sessionId)
-    return {
-      version: bytes!.readUInt8(0),
-      generation: bytes!.readUInt32BE(1),
-      created: bytes!.readUIntBE(5, 6),
-      rotated: bytes!.readUIntBE(11, 6),
-      ends: bytes!.readUIntBE(17, 6)
-    }
-  }
+  const head = async (userId: string, sessionId: string): Promise<Head> =>
+    headOf((await record(userId, sessionId))!)
 
+  /** Changes the head of a record; nothing when it has changed or ended meanwhile. */
   const edit = async (userId: string, sessionId: string, change: (head: Head) => Partial<Head>) => {
-    const old = await head(userId, sessionId)
+    const before = await record(userId, sessionId)
+    if (before === null) return
+    const old = headOf(before)
     const { version, generation, created, rotated, ends } = { ...old, ...change(old) }
-    const bytes = (await record(userId, sessionId))!
-    bytes.writeUInt8(version, 0)
-    bytes.writeUInt32BE(generation, 1)
-    bytes.writeUIntBE(created, 5, 6)
-    bytes.writeUIntBE(rotated, 11, 6)
-    bytes.writeUIntBE(ends, 17, 6)
-    await write(userId, sessionId, bytes)
+    const after = Buffer.from(before)
+    after.writeUInt8(version, 0)
+    after.writeUInt32BE(generation, 1)
+    after.writeUIntBE(created, 5, 6)
+    after.writeUIntBE(rotated, 11, 6)
+    after.writeUIntBE(ends, 17, 6)
+    await client.sendCommand(['EVAL', REPLACE, '1', key(userId), sessionId, before, after])
   }
 
   /** Makes a session `ms` older, as if that time had passed for it. */

@@ -180,6 +180,20 @@ t.test(
   }
 )
 
+t.test('what Redis does not take when it is sent again is sent once more', async (t) => {
+  const at = await redis(t)
+  const { feed, erased, key } = await feedAt(t, at)
+  const client = await observer(t, at.url)
+  await client.set(key, 'the announcement fails')
+  t.equal(await codeOf(feed.enforce([{ userId: 'ada', sessionId: 's1' }], nothing)), UNAVAILABLE)
+  await until(() => erased.length === 1)
+  await until(() => feed.status.unacknowledged === 1)
+  await client.del(key)
+  await until(() => erased.length === 2)
+  await until(async () => (await client.xLen(key)) === 1)
+  t.equal(feed.status.unacknowledged, 0)
+})
+
 t.test('a retry of a logout, elsewhere, writes the entry although the record is gone', async (t) => {
   const at = await redis(t)
   const [one, two] = [await follow(t, at), await follow(t, at)]
@@ -301,6 +315,22 @@ t.test(
   }
 )
 
+t.test('what is no revocation is passed over, and holds up none', async (t) => {
+  const at = await redis(t)
+  const { feed, key } = await feedAt(t, at)
+  const client = await observer(t, at.url)
+  await client.xAdd(key, '*', { hello: 'world' })
+  await client.xAdd(key, '*', { user: 'ada', session: '', cutoff: 'soon', spared: '' })
+  await feed.enforce([{ userId: 'ada', sessionId: 's1' }], nothing)
+  await until(() => feed.status.state === 'current')
+  await feed.catchUp()
+  t.equal(feed.status.entries, 1)
+  t.notOk(feed.covers('ada', 's2', 0))
+  await client.del(key)
+  await until(async () => (await client.xLen(key)) === 1)
+  await until(() => feed.status.unacknowledged === 0)
+})
+
 t.test('an entry that was lost is put back, also when a later one has hidden the loss', async (t) => {
   const at = await redis(t)
   const { feed, erased, key } = await feedAt(t, at)
@@ -333,6 +363,26 @@ t.test('after a reconnect only what the feed has lost is announced again', async
     entries.map(({ message }) => message.session),
     ['s2', 's1']
   )
+})
+
+t.test('a feed in which nothing happens is not read again', async (t) => {
+  const at = await redis(t)
+  const [one, two] = [await feedAt(t, at), await feedAt(t, at)]
+  const sessions = Array.from({ length: 20 }, (_, n) => ({ userId: 'ada', sessionId: `s${n}` }))
+  await one.feed.enforce(sessions, nothing)
+  await until(() => two.feed.status.entries === 20)
+  const read: number[] = []
+  const script = two.commands.script.bind(two.commands)
+  two.commands.script = async <T>(...args: Parameters<typeof script>): Promise<T> => {
+    const reply = await script<[number, string, unknown[]]>(...args)
+    read.push(reply[2].length)
+    return reply as T
+  }
+  await until(() => read.length >= 2)
+  await one.feed.enforce([{ userId: 'bob', sessionId: 's' }], nothing)
+  await until(() => two.feed.covers('bob', 's', 0))
+  t.strictSame([...new Set(read)], [0, 21])
+  t.strictSame(two.erased, [], 'and nothing was taken for lost')
 })
 
 t.test('a process that was suspended reads the feed before it lets anybody through', async (t) => {
@@ -368,6 +418,25 @@ t.test('with Redis away the last known set stays in force, however old', async (
   t.equal(await codeOf(one.tokens.verify(live.accessToken)), 'resolved')
   t.equal(await codeOf(one.tokens.verify(live.accessToken, { check: 'session' })), UNAVAILABLE)
 })
+
+t.test(
+  'a process that did not follow the feed does not rely on it, least of all with Redis away',
+  async (t) => {
+    const own = await server(t)
+    if (own === undefined) return
+    const at = { url: own.url, keyPrefix: 'p:' }
+    const open = () => openSessions(t, { check: 'session' }, at)
+    const [one, two, three] = [await open(), await open(), await open()]
+    const { accessToken, refreshToken } = await one.tokens.issue({ id: 'ada' })
+    for (const { tokens } of [two, three]) await until(() => tokens.feed.state === 'current')
+    await one.tokens.revoke(refreshToken)
+    t.equal(await codeOf(two.tokens.verify(accessToken, { check: 'feed' })), REVOKED, 'it reads it first')
+    await own.kill()
+    for (const { redisConnection } of [two, three]) await until(() => redisConnection.state === 'degraded')
+    t.equal(await codeOf(two.tokens.verify(accessToken, { check: 'feed' })), REVOKED)
+    t.equal(await codeOf(three.tokens.verify(accessToken, { check: 'feed' })), UNAVAILABLE)
+  }
+)
 
 t.test('the feed is trimmed by the time of Redis alone', async (t) => {
   const at = await redis(t)
@@ -415,8 +484,10 @@ t.test('with more revocations than it may hold, sessions are looked up, until th
   await until(() => feed.overflowing)
   t.strictSame(feed.status, { state: 'overflowing', entries: 0, unacknowledged: 0 })
   t.match(log.lines, [{ event: 'tokens.feed-overflowing' }])
-  const [first] = await client.xRange(key, '-', '+')
-  await client.xDel(key, first!.id)
+  await feed.enforce([{ userId: 'ada', sessionId: 's5' }], nothing)
+  await until(() => feed.status.entries === 0)
+  const [first, second] = await client.xRange(key, '-', '+')
+  await client.xDel(key, [first!.id, second!.id])
   await until(() => !feed.overflowing)
   t.equal(feed.status.entries, 3, 'nothing was dropped: it is read again')
   t.ok(feed.covers('ada', 's4', 0))

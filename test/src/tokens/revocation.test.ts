@@ -97,3 +97,23 @@ t.test('to end all other sessions one must be named', async (t) => {
     await t.rejects(tokens.revokeOthers('ada', sessionId as string), { name: 'TypeError' })
   t.equal((await tokens.sessions('ada')).length, 1)
 })
+
+t.test(
+  'a user may be named by the number that logged in; what can be no user holds up no revocation',
+  async (t) => {
+    const { tokens } = await openSessions(t, { check: 'feed' })
+    const seven = 7 as never
+    const [one, other, last] = await Promise.all([1, 2, 3].map(() => tokens.issue({ id: 7 })))
+    t.equal(await tokens.revokeSession(seven, one!.sessionId), true)
+    t.equal(await tokens.revokeOthers(seven, last!.sessionId), 1)
+    t.equal(await tokens.revokeUser(seven), 1)
+    for (const { accessToken } of [one!, other!, last!])
+      t.equal(await codeOf(tokens.verify(accessToken)), 'FST_REDIS_AUTH_SESSION_REVOKED')
+    for (const nobody of [undefined, null, '', {}, '\ud800'] as never[]) {
+      t.equal(await codeOf(tokens.revokeUser(nobody)), 'TypeError')
+      t.equal(await codeOf(tokens.revokeOthers(nobody, one!.sessionId)), 'TypeError')
+      t.equal(await codeOf(tokens.revokeSession(nobody, one!.sessionId)), 'TypeError')
+    }
+    t.equal(tokens.feed.unacknowledged, 0)
+  }
+)

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { packRevocation, type Revocation, unpackRevocation } from '../../../src/tokens/revocation.js'
 import { RevokedSet } from '../../../src/tokens/revoked-set.js'
@@ -93,4 +95,45 @@ t.test('a revocation comes out of the feed as it went in', async (t) => {
     { userId: 'ada', cutoff: 7, spared: undefined }
   ] as Revocation[])
     t.strictSame(unpackRevocation(packRevocation(revocation)), revocation)
+})
+
+t.test('what was assumed is taken back, and nothing else', async (t) => {
+  const assumed = { userId: 'ada', cutoff: 10 }
+  const set = of()
+  set.assume(assumed, 1)()
+  t.equal(set.size, 0)
+  set.add({ userId: 'ada', cutoff: 5 }, 1)
+  const takeBack = set.assume(assumed, 2)
+  t.ok(set.covers('ada', 's', 9))
+  takeBack()
+  t.equal(set.cutoff('ada'), 5, 'what was known before is known again')
+  const tooLate = set.assume(assumed, 3)
+  set.add({ userId: 'ada', cutoff: 20 }, 4)
+  tooLate()
+  t.equal(set.cutoff('ada'), 20, 'what came later stays')
+  const cleared = set.assume({ userId: 'ada', cutoff: 30 }, 5)
+  set.clear()
+  cleared()
+  t.equal(set.size, 0)
+})
+
+t.test('the memory of what is forgotten is given back', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as () => void
+  const heap = () => {
+    for (let turn = 0; turn < 3; turn++) gc()
+    return process.memoryUsage().heapUsed
+  }
+  const set = new RevokedSet()
+  const before = heap()
+  for (let n = 0; n < 50_000; n++) {
+    set.add({ userId: `user-${n}`, sessionId: `session-${n}` }, n)
+    set.add({ userId: `user-${n}`, cutoff: n, spared: undefined }, n)
+  }
+  const held = heap() - before
+  t.ok(held > 50_000 * 100, `${held} bytes are held`)
+  set.prune(50_000)
+  t.equal(set.size, 0)
+  const left = heap() - before
+  t.ok(left < held / 10, `${left} are left`)
 })
