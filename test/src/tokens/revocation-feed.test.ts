@@ -374,8 +374,8 @@ t.test('a feed in which nothing happens is not read again', async (t) => {
   const read: number[] = []
   const script = two.commands.script.bind(two.commands)
   two.commands.script = async <T>(...args: Parameters<typeof script>): Promise<T> => {
-    const reply = await script<[number, string, unknown[]]>(...args)
-    read.push(reply[2].length)
+    const reply = await script<[string, number, string, unknown[]]>(...args)
+    read.push(reply[3].length)
     return reply as T
   }
   await until(() => read.length >= 2)
