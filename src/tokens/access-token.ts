@@ -77,11 +77,16 @@ export const invalidAccessToken = (cause?: unknown): RedisAuthError =>
     ...(cause !== undefined && { cause })
   })
 
+/** Throws a TypeError for an age that is none. */
+export function checkMaxAge(maxAge: Duration): Duration {
+  if (toMilliseconds(maxAge) === undefined)
+    throw new TypeError(`"maxAge" must be a number of seconds above 0, or a duration such as '5m'`)
+  return maxAge
+}
+
 /** A login without a time is not known to be fresh. */
 function checkFresh(loggedIn: unknown, now: number, maxAge: Duration): void {
-  const ms = toMilliseconds(maxAge)
-  if (ms === undefined)
-    throw new TypeError(`"maxAge" must be a number of seconds, or a duration such as '5m'`)
+  const ms = toMilliseconds(checkMaxAge(maxAge))!
   if (typeof loggedIn === 'number' && now < loggedIn * 1000 + ms) return
   throw new RedisAuthError('FST_REDIS_AUTH_INSUFFICIENT_USER_AUTHENTICATION', undefined, {
     challenge: `Bearer error="insufficient_user_authentication", max_age="${Math.floor(ms / 1000)}"`

@@ -1,6 +1,9 @@
+import Fastify from 'fastify'
 import t from 'tap'
+import redisAuth from '../../index.js'
 import { bearer, build, login, post } from '../support/app.js'
-import { observer } from '../support/redis.js'
+import { SECRET } from '../support/engine.js'
+import { observer, redis } from '../support/redis.js'
 import { refused } from '../support/refused.js'
 
 const STALE = 'FST_REDIS_AUTH_INSUFFICIENT_USER_AUTHENTICATION'
@@ -8,7 +11,7 @@ const CHALLENGE = 'Bearer error="insufficient_user_authentication", max_age="300
 
 t.test('a sensitive route asks for a fresh login; a refresh is none', async (t) => {
   const { app, url, keyPrefix } = await build(t)
-  app.post('/password', { config: { requireFresh: '5m' } }, async () => 'changed')
+  app.post('/password', { onRequest: [app.requireFresh('5m')] }, async () => 'changed')
   const client = await observer(t, url)
   const pair = await login(app)
   t.equal((await post(app, '/password', {}, bearer(pair.access_token))).body, 'changed')
@@ -25,29 +28,33 @@ t.test('a sensitive route asks for a fresh login; a refresh is none', async (t) 
   t.equal((await post(app, '/password', {}, bearer(again.access_token))).statusCode, 200)
 })
 
-t.test('it guards the route, whether the route says so besides or not', async (t) => {
+t.test('it guards the route as authenticate does, alone or besides', async (t) => {
   const { app } = await build(t)
-  let hooks = 0
-  const count = async () => {
-    hooks++
-  }
-  const config = { requireFresh: 60 }
-  app.get('/alone', { config }, async (request) => request.user)
-  app.get('/besides', { config, onRequest: [count, app.authenticate] }, async (request) => request.user)
-  app.get('/one', { config, onRequest: count }, async (request) => request.user)
+  app.get('/alone', { onRequest: app.requireFresh(60) }, async (request) => request.user)
+  app.get(
+    '/besides',
+    { onRequest: [app.authenticate, app.requireFresh(60)] },
+    async (request) => request.user
+  )
   const { access_token } = await login(app)
-  for (const url of ['/alone', '/besides', '/one']) {
+  for (const url of ['/alone', '/besides']) {
     refused(t, await app.inject(url), 401, 'FST_REDIS_AUTH_INVALID_ACCESS_TOKEN', 'Bearer')
     t.equal((await app.inject({ method: 'HEAD', url })).statusCode, 401)
     t.match((await app.inject({ url, headers: bearer(access_token) })).json(), { sub: 'ada' })
   }
-  t.equal(hooks, 4)
 })
 
 t.test('an age that is none is refused when the route is declared, and named', async (t) => {
   const { app } = await build(t)
-  t.throws(() => app.get('/x', { config: { requireFresh: 'soon' as never } }, async () => ''), {
-    code: 'FST_REDIS_AUTH_INVALID_OPTION',
-    message: /config\.requireFresh of GET \/x/
+  for (const age of ['soon', 0, -1, Number.NaN, null, undefined])
+    t.throws(() => app.requireFresh(age as never), { name: 'TypeError', message: /"maxAge"/ })
+})
+
+t.test('a route that is declared before the guard is there is no open one: it fails', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  void app.register(redisAuth, { redis: await redis(t), tokens: { secret: SECRET } })
+  t.throws(() => app.get('/x', { onRequest: [app.requireFresh('5m')] }, async () => 'open'), {
+    name: 'TypeError'
   })
 })
