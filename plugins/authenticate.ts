@@ -27,7 +27,7 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     /** How this route checks access tokens against revocation. Default: option `tokens.check`. */
-    check?: Check
+    check?: Check | undefined
   }
 }
 

@@ -1,5 +1,5 @@
-import fastifyRateLimit, { type FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
-import type { FastifyPluginAsync } from 'fastify'
+import fastifyRateLimit, { type FastifyRateLimitStoreCtor, normalizeIP } from '@fastify/rate-limit'
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { LogEvent } from '../src/log.js'
 import type { Settings } from '../src/options.js'
@@ -13,6 +13,11 @@ const rateLimit: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { 
   const { commands, keyPrefix } = redisFor(fastify, settings.redis, 'rateLimit')
   await fastify.register(fastifyRateLimit, {
     errorResponseBuilder: limitExceeded,
+    // That of @fastify/rate-limit, which throws where a request has no ip: over a Unix socket.
+    keyGenerator: ({ ip, routeOptions }: FastifyRequest) => {
+      const { ipv6Subnet } = { ...limits.global, ...routeOptions.config.rateLimit }
+      return normalizeIP(ip ?? '', ipv6Subnet)
+    },
     ...limits.global,
     global: limits.global !== undefined,
     // Its types do not tell what it hands to child().

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { RedisAuthError } from '../src/errors.js'
 import { LogEvent } from '../src/log.js'
 import type { Settings } from '../src/options.js'
+import type { FeedStatus } from '../src/tokens/revocation-feed.js'
 import { Tickets } from '../src/tokens/tickets.js'
 import { TokenManager } from '../src/tokens/token-manager.js'
 import { privateJwts } from './private-jwts.js'
@@ -60,7 +61,9 @@ function notConfigured(fastify: FastifyInstance): TokenManager {
         .map((name) => [name, refuse])
     )
   const tokens = refusing(TokenManager) as unknown as TokenManager
+  const feed: FeedStatus = { state: 'waiting', entries: 0, unacknowledged: 0 }
   return Object.assign(tokens, {
+    feed,
     tickets: refusing(Tickets),
     // These are not async: a promise that nobody expects would end the process.
     on: () => tokens,

@@ -63,7 +63,10 @@ export function parseOptions(options: RedisAuthOptions, env: Environment): Setti
     login: login as Login<never> | undefined,
     routes: routes === false ? undefined : parseRoutes(routes, env),
     limits: parseLimits(rateLimit),
-    guard: rateLimit === false ? undefined : parseGuard(rateLimit.guard)
+    guard:
+      rateLimit === false
+        ? undefined
+        : parseGuard(rateLimit.guard, routes === false ? undefined : routes.body)
   }
 }
 

@@ -75,8 +75,8 @@ function attempts(scope: FastifyInstance, guard: GuardSettings, transport: Trans
       )
     }
     return {
-      account: String(name ?? ''),
-      ip: normalizeIP(ip),
+      account: typeof name === 'string' || typeof name === 'number' ? String(name) : '',
+      ip: normalizeIP(ip ?? ''),
       deviceToken: transport.presentedDevice(request)
     }
   }

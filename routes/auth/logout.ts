@@ -12,8 +12,10 @@ export function logout(scope: FastifyInstance, { limits }: Settings, transport: 
   const config = { ...limited(limits.routes), check: 'stateless' as const }
   scope.post('/logout', { schema, config }, async (request, reply) => {
     const presented = transport.presented(request)
-    if (presented.length > 0) await end(scope.tokens, presented, contextOf(request))
-    else {
+    const ours = presented.filter((token) => scope.tokens.identify(token) !== undefined)
+    // What we never made is as good as logged out, unless the request brings something better.
+    if (ours.length > 0) await end(scope.tokens, ours, contextOf(request))
+    else if (presented.length === 0 || request.headers.authorization !== undefined) {
       await scope.authenticate(request, reply)
       const { sub, sid } = request.user as AccessClaims
       await scope.tokens.revokeSession(sub, sid, contextOf(request))

@@ -14,7 +14,7 @@ export function refresh(scope: FastifyInstance, { limits }: Settings, transport:
     hook: 'preHandler' as const,
     keyGenerator: (request: FastifyRequest) => {
       const [known] = transport.presented(request).flatMap((token) => scope.tokens.identify(token) ?? [])
-      return known?.sessionId ?? normalizeIP(request.ip)
+      return known?.sessionId ?? normalizeIP(request.ip ?? '')
     },
     ...limits.refresh
   }

@@ -45,7 +45,9 @@ export function sessions(scope: FastifyInstance, { limits }: Settings, transport
     async (request, reply) => {
       const { sub, sid } = request.user as AccessClaims
       const { id } = request.params as Static<typeof Params>
-      if (!(await scope.tokens.revokeSession(sub, id, contextOf(request))))
+      // First a look: every process is told of a revocation, and keeps it; ids that are made up would fill the feed.
+      const known = id === sid || (await scope.tokens.sessions(sub)).some((session) => session.id === id)
+      if (!known || !(await scope.tokens.revokeSession(sub, id, contextOf(request))))
         throw new RedisAuthError('FST_REDIS_AUTH_SESSION_NOT_FOUND')
       if (id === sid) transport.clear(request, reply)
       return reply.code(204).send()

@@ -1,3 +1,4 @@
+import type { TSchema } from '@sinclair/typebox'
 import { type Duration, toMilliseconds } from '../duration.js'
 import type { LoginGuardSettings } from '../rate-limit/login-guard.js'
 import type { Credentials } from './login.js'
@@ -5,7 +6,7 @@ import { callback, checkOptions, duration, durationUpTo, integer, type Rules } f
 
 /** Failed logins: see docs/login-guard.md. */
 export interface GuardOptions<Body = Credentials> {
-  /** Whom a body says it is. Names that your users are looked up by alike must come out alike; case, outer spaces and Unicode's compatible forms (NFKC) do by themselves. Null: nobody, counted by ip alone. Default: `username ?? email`. */
+  /** Whom a body says it is. Names that your users are looked up by alike must come out alike; case, outer spaces and Unicode's compatible forms (NFKC) do by themselves. Null: nobody, counted by ip alone. Default: `username ?? email`, or the one of them that `routes.body` has; give it if your body has both. */
   account?: ((body: Body) => string | null | undefined) | undefined
   /** Failures in a row, of an account or of a known device, before the wait begins: 1 s, doubled by each further one. Default: 5. */
   freeTries?: number | undefined
@@ -36,12 +37,21 @@ export const guardRules: Rules<GuardOptions> = {
   failureDelay: durationUpTo('10s')
 }
 
-export function parseGuard(options: false | GuardOptions = {}): GuardSettings | undefined {
+const NAMES = ['username', 'email'] as const
+
+/** Whom a body names, in a field that its schema knows: the other one a client may add to most bodies, and make up as it likes. */
+function nameIn(schema: TSchema | undefined): GuardSettings['account'] {
+  const known = NAMES.filter((name) => Object.hasOwn(schema?.properties ?? {}, name))
+  const names = known.length > 0 ? known : NAMES
+  return (body: Record<string, unknown> | null) =>
+    names.map((name) => body?.[name]).find((value) => value !== undefined && value !== null)
+}
+
+export function parseGuard(options: false | GuardOptions = {}, body?: TSchema): GuardSettings | undefined {
   if (options === false) return undefined
   checkOptions('rateLimit.guard', options, guardRules)
-  type Names = { username?: unknown; email?: unknown } | null
   return {
-    account: options.account ?? ((body: Names) => body?.username ?? body?.email),
+    account: options.account ?? nameIn(body),
     freeTries: options.freeTries ?? 5,
     freeAccounts: options.freeAccounts ?? 20,
     maxWait: toMilliseconds(options.maxWait ?? '15m')!,

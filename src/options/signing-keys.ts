@@ -40,7 +40,9 @@ function parseKey(path: string, key: SigningKey): KeyPair {
   const privateKey = readKey(key.privateKey)
   const publicKey = readKey(key.publicKey) ?? (privateKey && createPublicKey(privateKey))
   if (publicKey === undefined)
-    throw invalidOption(`option "${path}.publicKey" is required beside no "${path}.privateKey"`)
+    throw invalidOption(
+      `option "${path}.privateKey" is required, or "${path}.publicKey" for a key that only verifies`
+    )
   const [fits, must] = keyTypes[alg]
   for (const [option, given] of Object.entries({ privateKey, publicKey }))
     if (given !== undefined && !fits(given))

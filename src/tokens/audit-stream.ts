@@ -3,7 +3,7 @@ import type { Commands } from '../redis/commands.js'
 import { refused } from '../redis/failure.js'
 import { auditKey } from '../redis/keys.js'
 import { deviceName } from './device-name.js'
-import { printable } from './identity.js'
+import { withoutControls } from './identity.js'
 import { type TokenEventMap, type TokenEvents, tokenEvents } from './token-events.js'
 
 /** What happened, to whom and from where: an event of `fastify.tokens.on`, as it is kept. Never a token, a claim, or an account name that was typed. */
@@ -66,7 +66,13 @@ export class AuditStream {
   }
 
   /** Entries before the id `before`, newest first. Throws a TypeError for a limit or an id that can not be one. */
-  async read({ limit = 100, before }: { limit?: number; before?: string }): Promise<AuditEntry[]> {
+  async read({
+    limit = 100,
+    before
+  }: {
+    limit?: number | undefined
+    before?: string | undefined
+  }): Promise<AuditEntry[]> {
     if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE)
       throw new TypeError(`"limit" must be an integer from 1 to ${MAX_PAGE}`)
     if (before !== undefined && !(typeof before === 'string' && ID.test(before)))
@@ -102,7 +108,7 @@ export class AuditStream {
   }
 }
 
-const bounded = (value: unknown): string => printable(String(value ?? '').slice(0, MAX_LENGTH))
+const bounded = (value: unknown): string => withoutControls(String(value ?? '').slice(0, MAX_LENGTH))
 
 function describe(id: string, fields: readonly string[]): AuditEntry {
   const values = new Map(fields.flatMap((field, n) => (n % 2 === 0 ? [[field, fields[n + 1]] as const] : [])))

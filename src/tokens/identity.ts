@@ -33,11 +33,11 @@ export function checkLabel(label: unknown): string | undefined {
   if (label === undefined || label === null) return undefined
   if (typeof label !== 'string' || [...label].length > MAX_LABEL_LENGTH)
     throw new TypeError('"label" must be a string of at most 64 characters')
-  return printable(label) || undefined
+  return withoutControls(label).trim() || undefined
 }
 
 /** Text without control characters, which could forge a line of a log or a list. */
-export const printable = (text: string): string => text.replace(CONTROL, '').trim()
+export const withoutControls = (text: string): string => text.replace(CONTROL, '')
 
 /** The app's claims: an object of at most 2 KB as JSON; nothing said is no claims. Throws a TypeError for anything else. */
 export const checkClaims = (claims: unknown): Record<string, unknown> =>

@@ -53,6 +53,8 @@ export class RevocationFeed {
   #following: boolean
   #cursor = '0-0'
   #seen = ''
+  /** Whether this process has added to the feed since. */
+  #added = false
   /** Whether the next read goes back to the beginning, and whether it is followed by deleting everything again. */
   #fromStart = true
   #eraseAll = false
@@ -63,9 +65,9 @@ export class RevocationFeed {
 
   constructor(settings: FeedSettings) {
     this.#settings = settings
-    const { commands, keyPrefix, maxEntries = MAX_ENTRIES } = settings
+    const { commands, keyPrefix, accessTtl, maxEntries = MAX_ENTRIES } = settings
     this.#maxEntries = maxEntries
-    this.#stream = new RevocationStream(commands, keyPrefix, maxEntries)
+    this.#stream = new RevocationStream(commands, keyPrefix, maxEntries, accessTtl + STREAM_MARGIN)
     this.#following = settings.follow
     commands.on('ready', () => this.#resume())
     commands.on('closed', () => clearInterval(this.#timer))
@@ -129,7 +131,7 @@ export class RevocationFeed {
   async enforce<T>(revocations: readonly Revocation[], erase: () => Promise<T>): Promise<T> {
     this.#add(revocations)
     try {
-      const [erased] = await Promise.all([erase(), this.#announce(revocations)])
+      const [erased] = await Promise.all([erase(), this.#stream.add(revocations)])
       return erased
     } catch (error) {
       this.#keep(revocations)
@@ -162,6 +164,7 @@ export class RevocationFeed {
   #add(revocations: readonly Revocation[]): void {
     const now = this.#settings.commands.clock.now()
     for (const revocation of revocations) this.#revoked.add(revocation, now)
+    this.#added = true
   }
 
   /** Keeps what Redis has not acknowledged, the latest 10,000: their callers know that they failed. */
@@ -171,10 +174,6 @@ export class RevocationFeed {
       if (this.#unacknowledged.size <= MAX_UNACKNOWLEDGED) break
       this.#unacknowledged.delete(name)
     }
-  }
-
-  #announce(revocations: readonly Revocation[]): Promise<void> {
-    return this.#stream.add(revocations, this.#settings.accessTtl + STREAM_MARGIN)
   }
 
   /** Redis is here, or here again: perhaps another server, which knows less. */
@@ -208,9 +207,11 @@ export class RevocationFeed {
       const batch = revocations.slice(start, start + BATCH)
       const missing = batch.filter((revocation) => !found?.includes(revocation))
       try {
-        await Promise.all([...batch.map(this.#settings.erase), this.#announce(missing)])
+        await Promise.all([...batch.map(this.#settings.erase), this.#stream.add(missing)])
       } catch {
-        this.#keep(revocations.slice(start))
+        // What was missing the next read finds missing again.
+        if (found === undefined) this.#keep(revocations.slice(start))
+        else this.#fromStart = this.#eraseAll = true
         return
       }
     }
@@ -241,10 +242,13 @@ export class RevocationFeed {
     // What this process knows by now, it has sent or read before it sends this.
     const known = this.#revoked.since(since)
     const found = new RevokedSet()
+    // A feed that is as it was before something was added has lost it.
+    const seen = fromStart || this.#added ? '' : this.#seen
+    this.#added = false
     let start: string | undefined = String(Math.max(0, Math.floor(since)))
     let page: Page
     do {
-      page = await this.#stream.read(start, fromStart ? '' : this.#seen)
+      page = await this.#stream.read(start, seen)
       // Another server, or the same one without the feed: it does not know what this process has read.
       if (!fromStart && isBefore(page.last, this.#cursor)) {
         this.#fromStart = true
@@ -252,12 +256,13 @@ export class RevocationFeed {
         return this.#readToEnd()
       }
       for (const { id, revocation } of page.entries) {
-        this.#revoked.add(revocation, timeOf(id))
-        found.add(revocation, timeOf(id))
+        // An id may be of a clock that was set back; what it revoked is not younger than it is.
+        this.#revoked.add(revocation, Math.min(timeOf(id), commands.clock.now()))
+        found.add(revocation, 0)
       }
       start = page.next
     } while (start !== undefined)
-    const unchanged = !fromStart && page.seen === this.#seen
+    const unchanged = page.seen === seen
     this.#cursor = page.last
     this.#seen = page.seen
     this.#readAt = began
@@ -267,14 +272,12 @@ export class RevocationFeed {
       // What is not held is not in the way either: each session is looked up now.
       this.#revoked.clear()
       this.#fromStart = true
-    } else this.#putBack(known, found)
-  }
-
-  /** Gives Redis back what it has lost; after an interruption it is told again to delete all that is known to be revoked. */
-  #putBack(known: readonly Revocation[], found: RevokedSet): void {
-    const again = this.#eraseAll ? known : known.filter((revocation) => !found.includes(revocation))
-    this.#eraseAll = false
-    void this.#repeat(again, found)
+      return
+    }
+    // Redis is given back what it has lost. After an interruption it is told again to delete all that is known to be revoked.
+    const all = fromStart && this.#eraseAll
+    if (all) this.#eraseAll = false
+    void this.#repeat(all ? known : known.filter((revocation) => !found.includes(revocation)), found)
   }
 
   #turn(overflowing: boolean): void {

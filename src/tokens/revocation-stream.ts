@@ -24,26 +24,32 @@ export class RevocationStream {
   readonly #commands: Commands
   readonly #key: string
   readonly #maxEntries: number
+  readonly #kept: number
 
-  /** @param maxEntries the length above which it is not read */
-  constructor(commands: Commands, keyPrefix: string, maxEntries: number) {
+  /**
+   * @param maxEntries the length above which it is not read
+   * @param kept how long an entry is kept, in ms
+   */
+  constructor(commands: Commands, keyPrefix: string, maxEntries: number, kept: number) {
     this.#commands = commands
     this.#key = revocationsKey(keyPrefix)
     this.#maxEntries = maxEntries
+    this.#kept = kept
   }
 
-  /** Adds revocations, and drops what is older than `kept` ms. */
-  async add(revocations: readonly Revocation[], kept: number): Promise<void> {
+  /** Adds revocations, and drops old ones. */
+  async add(revocations: readonly Revocation[]): Promise<void> {
     if (revocations.length === 0) return
-    const args = [String(kept), ...revocations.flatMap(packRevocation)]
+    const args = [String(this.#kept), ...revocations.flatMap(packRevocation)]
     await this.#commands.script(scripts.announce, this.#key, args).catch(refused)
   }
 
   /** The page that starts with an id or a time in ms; without entries when the stream is as it was `seen`. */
   async read(start: string, seen: string): Promise<Page> {
     type Reply = [string, number, string, [string, string[]][]]
+    const args = [start, String(PAGE), String(this.#maxEntries), seen, String(this.#kept)]
     const [now, length, last, rows] = await this.#commands
-      .script<Reply>(scripts.read, this.#key, [start, String(PAGE), String(this.#maxEntries), seen])
+      .script<Reply>(scripts.read, this.#key, args)
       .catch(refused)
     // Also where nobody logs in or refreshes, tokens are held against the time of Redis, and not of one that was suspended.
     this.#commands.clock.observe(Number(now))

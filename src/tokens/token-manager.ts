@@ -210,8 +210,7 @@ export class TokenManager {
 
   /** Ends all sessions of a user but one, and answers how many. */
   async revokeOthers(userId: string, sessionId: string, context: RequestContext = {}): Promise<number> {
-    if (typeof sessionId !== 'string' || sessionId === '')
-      throw new TypeError('revokeOthers needs the session to keep')
+    if (!isSessionId(sessionId)) throw new TypeError('revokeOthers needs the id of the session to keep')
     return this.#endings.endAll(checkUserId(userId), context, sessionId)
   }
 
@@ -247,7 +246,7 @@ export class TokenManager {
   }
 
   /** The latest entries of the audit stream, newest first, those before the id `before`. Empty unless some instance has option `tokens.audit`. */
-  auditLog(page: { limit?: number; before?: string } = {}): Promise<AuditEntry[]> {
+  auditLog(page: { limit?: number | undefined; before?: string | undefined } = {}): Promise<AuditEntry[]> {
     return this.#audit.read(page)
   }
 

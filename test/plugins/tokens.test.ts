@@ -87,6 +87,7 @@ t.test(
     )
     t.equal(app.tokens.identify('x'), undefined)
     t.equal(app.tokens.loginFailed({}), undefined)
+    t.equal(app.tokens.feed.state, 'waiting')
     t.equal(lines.filter(({ event }) => event === 'login.without-tokens').length, 1)
   }
 )

@@ -108,6 +108,11 @@ t.test('the login guard takes what is given', async (t) => {
   t.same(parse({ rateLimit: { guard } }).guard, { ...guard, maxWait: 60_000, failureDelay: 1000 })
   t.equal(parse({ rateLimit: { guard: { failureDelay: 0 } } }).guard?.failureDelay, 0)
   t.equal(parse({ rateLimit: { guard: false } }).guard, undefined)
+  t.match(
+    parse({ routes: false, rateLimit: { guard: {} } }).guard,
+    { freeTries: 5 },
+    'for a login route of the app'
+  )
   t.throws(() => parse({ rateLimit: { guard: { tries: 3 } as object } }), refused(/"rateLimit.guard.tries"/))
 })
 

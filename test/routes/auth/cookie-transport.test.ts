@@ -351,3 +351,12 @@ t.test('a device is known by a cookie, that no script reads and that outlives th
   t.equal(known.statusCode, 200, 'the device does not')
   t.equal((await attempt('wrong', `__Host-device_token=${'x'.repeat(44)}`)).statusCode, 429)
 })
+
+t.test('a cookie that is none of ours does not keep the Bearer token from logging out', async (t) => {
+  const { app } = await open(t)
+  const { access_token } = await enter(app)
+  const out = await send(app, '/auth/logout', ['garbage'], bearer(access_token))
+  t.equal(out.statusCode, 204)
+  t.strictSame(await live(app), [])
+  t.equal((await app.inject({ url: '/me', headers: bearer(access_token) })).statusCode, 401)
+})

@@ -191,6 +191,25 @@ t.test('a body of the app names the account by email, or as option account says'
   t.same(await locked({ account: () => null }, ada, bob), { codes: [401, 401, 429, 429], warned: 1 })
 })
 
+t.test(
+  'a field that the schema of the app does not know names nobody: guesses are counted for who logs in',
+  async (t) => {
+    const { app } = await open(t, {
+      routes: { body: Type.Object({ email: Type.String(), password: Type.String() }) },
+      login: () => null
+    } as object)
+    let n = 0
+    const evade = () => attempt(app, `made-up-${n++}`, { email: 'ada@example.org' })
+    t.same(await statuses(7, evade), [401, 401, 401, 401, 401, 429, 429])
+  }
+)
+
+t.test('a name that is no text names nobody', async (t) => {
+  const { app } = await open(t, { routes: { body: Type.Object({}) }, login: () => null } as object)
+  const reply = await post(app, '/auth/login', { username: { toString: 'x' }, password: 'x' })
+  t.equal(reply.statusCode, 401)
+})
+
 t.test('option account may throw, and then no password is checked', async (t) => {
   let checked = false
   const { app } = await open(

@@ -114,6 +114,15 @@ t.test('an unknown session and one of another user are the same 404, and live on
     refused(t, reply, 404, 'FST_REDIS_AUTH_SESSION_NOT_FOUND')
   t.equal(foreign.body, unknown.body)
   t.strictSame(ids(await list(app, bob.access_token)), [bob.session_id])
+  t.equal(app.tokens.feed.entries, 0, 'no process is told, and has it to keep')
+})
+
+t.test('of two who end one session at once, one ended it', async (t) => {
+  const { app } = await build(t)
+  const own = await login(app)
+  const other = await login(app)
+  const replies = await Promise.all([1, 2].map(() => end(app, other.session_id, own.access_token)))
+  t.strictSame(replies.map(({ statusCode }) => statusCode).sort(), [204, 404])
 })
 
 t.test('without a credential, or with one that is no good, both are a 401', async (t) => {

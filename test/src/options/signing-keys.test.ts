@@ -75,7 +75,7 @@ t.test(
       [{ kid, alg, privateKey, secret: 'x' }, /^unknown option "tokens.keys\[1\].secret"$/],
       [{ alg, privateKey }, /^option "tokens.keys\[1\].kid" is required$/],
       [{ kid, privateKey }, /^option "tokens.keys\[1\].alg" is required$/],
-      [{ kid, alg }, /^option "tokens.keys\[1\].publicKey" is required/],
+      [{ kid, alg }, /^option "tokens.keys\[1\].privateKey" is required, or/],
       ...['', 'a b', 'a\n', 'é', 'x'.repeat(129), 7, null, ['k']].map((kid): [object, RegExp] => [
         { kid, alg, privateKey },
         /^option "tokens.keys\[1\].kid" must be 1 to 128 printable/

@@ -19,8 +19,15 @@ const ACCESS_TTL = 600_000
 const follow = (t: Test, at: TestRedis, settings: Partial<TokenManagerSettings> = {}) =>
   openSessions(t, { check: 'feed', ...settings }, at)
 
+const nothing = async () => {}
+
 /** A feed without sessions: what it is told to erase is kept. */
-async function feedAt(t: Test, { url, keyPrefix }: TestRedis, maxEntries?: number) {
+async function feedAt(
+  t: Test,
+  { url, keyPrefix }: TestRedis,
+  maxEntries?: number,
+  erases: () => Promise<unknown> = nothing
+) {
   const redisConnection = connection(t, url)
   const commands = new Commands(redisConnection, 1000)
   const log = memoryLog()
@@ -32,13 +39,14 @@ async function feedAt(t: Test, { url, keyPrefix }: TestRedis, maxEntries?: numbe
     accessTtl: ACCESS_TTL,
     follow: true,
     maxEntries,
-    erase: async (revocation) => erased.push(revocation)
+    erase: async (revocation) => {
+      await erases()
+      erased.push(revocation)
+    }
   })
   await redisConnection.start()
   return { feed, commands, log, erased, redisConnection, key: `${keyPrefix}revocations` }
 }
-
-const nothing = async () => {}
 
 t.test('what ends in one process ends in the others within about a second, without a look-up', async (t) => {
   const at = await redis(t)
@@ -551,3 +559,51 @@ t.test(
     await until(async () => (await evals()) > before + 2)
   }
 )
+
+t.test('a feed that is too long for what is old is trimmed by whoever reads it', async (t) => {
+  const at = await redis(t)
+  const client = await observer(t, at.url)
+  const [now] = (await client.sendCommand(['TIME'])) as [string, string]
+  const old = Number(now) * 1000 - ACCESS_TTL - 302_000
+  const fields = { user: 'bob', session: 's', cutoff: '', spared: '' }
+  for (let n = 0; n < 5; n++) await client.xAdd(`${at.keyPrefix}revocations`, `${old}-${n + 1}`, fields)
+  const { feed, key } = await feedAt(t, at, 3)
+  await until(() => feed.status.state === 'current')
+  t.equal(await client.xLen(key), 0)
+})
+
+t.test('a feed whose ids are of a clock that was set back begins anew, and loses nothing', async (t) => {
+  const at = await redis(t)
+  const [one, two] = [await feedAt(t, at), await feedAt(t, at)]
+  const client = await observer(t, at.url)
+  const [now] = (await client.sendCommand(['TIME'])) as [string, string]
+  const ahead = (Number(now) + 86_400) * 1000
+  const fields = { user: 'bob', session: 's1', cutoff: '', spared: '' }
+  await client.xAdd(one.key, `${ahead}-0`, fields)
+  await until(() => one.feed.status.entries === 1 && two.feed.status.entries === 1)
+  await one.feed.enforce([{ userId: 'ada', sessionId: 's2' }], nothing)
+  await until(async () => (await client.xLen(one.key)) >= 2)
+  const entries = await client.xRange(one.key, '-', '+')
+  t.ok(entries.every(({ id }) => Number.parseInt(id, 10) < ahead))
+  t.strictSame(new Set(entries.map(({ message }) => message.session)), new Set(['s1', 's2']))
+  two.commands.clock.observe(Date.now() + ACCESS_TTL + 90_000)
+  await until(() => two.feed.status.entries === 0)
+})
+
+t.test('what could not be put back is put back later', async (t) => {
+  const at = await redis(t)
+  let failing = false
+  const { feed, erased, key } = await feedAt(t, at, undefined, async () => {
+    if (failing) throw new Error('not now')
+  })
+  const client = await observer(t, at.url)
+  await feed.enforce([{ userId: 'ada', sessionId: 's1' }], nothing)
+  failing = true
+  await client.del(key)
+  await sleep(2200)
+  t.strictSame(erased, [])
+  failing = false
+  await until(() => erased.length > 0)
+  t.strictSame(erased[0], { userId: 'ada', sessionId: 's1' })
+  t.equal(await client.xLen(key), 1)
+})
