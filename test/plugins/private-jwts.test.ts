@@ -262,7 +262,9 @@ t.test('what is refused is refused again, and makes nothing good refused', async
   const key = newKey('k', 'EdDSA')
   const [jwt] = await open({ keys: [key], issuer: 'us' })
   const good = jws(key, { ...payload, iss: 'us' })
-  const bad = [jws(key, payload), jws(key, { ...payload, iss: 'them' }), `${good.slice(0, -2)}AA`]
+  // Not at its end: the last byte of such a signature is often 0.
+  const changed = `${good.slice(0, -9)}${good.at(-9) === 'A' ? 'B' : 'A'}${good.slice(-8)}`
+  const bad = [jws(key, payload), jws(key, { ...payload, iss: 'them' }), changed]
   for (let round = 0; round < 3; round++) {
     for (const token of bad) t.notOk(accepts(jwt, token))
     t.ok(accepts(jwt, good))
