@@ -473,8 +473,11 @@ t.test('what was revoked longer ago than a token lives is forgotten', async (t) 
   await client.xAdd(key, `${Number(now) * 1000 - ACCESS_TTL - 30_000}-0`, fields)
   await client.xAdd(key, '*', { ...fields, session: 't' })
   await until(() => feed.status.entries === 2)
-  commands.clock.observe(Date.now() + 31_000)
-  await until(() => feed.status.entries === 1)
+  // Time and again: each read of the feed puts the clock right.
+  await until(() => {
+    commands.clock.observe(Date.now() + 31_000)
+    return feed.status.entries === 1
+  })
   t.notOk(feed.covers('bob', 's', 0))
 })
 
@@ -586,8 +589,11 @@ t.test('a feed whose ids are of a clock that was set back begins anew, and loses
   const entries = await client.xRange(one.key, '-', '+')
   t.ok(entries.every(({ id }) => Number.parseInt(id, 10) < ahead))
   t.strictSame(new Set(entries.map(({ message }) => message.session)), new Set(['s1', 's2']))
-  two.commands.clock.observe(Date.now() + ACCESS_TTL + 90_000)
-  await until(() => two.feed.status.entries === 0)
+  // Time and again: each read of the feed puts the clock right.
+  await until(() => {
+    two.commands.clock.observe(Date.now() + ACCESS_TTL + 90_000)
+    return two.feed.status.entries === 0
+  })
 })
 
 t.test('what could not be put back is put back later', async (t) => {
