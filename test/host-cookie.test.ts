@@ -20,6 +20,7 @@ const signing: FastifyCookieOptions = {
 
 /** An app that registers @fastify/cookie itself, or not, and whose hook sets a cookie with every answer. */
 async function host(t: Test, when: 'before' | 'after' | 'never', options: FastifyCookieOptions = {}) {
+  const at = await redis(t)
   const app: FastifyInstance = Fastify()
   t.teardown(() => app.close())
   const own = async () => {
@@ -31,7 +32,7 @@ async function host(t: Test, when: 'before' | 'after' | 'never', options: Fastif
   if (when === 'before') await own()
   await app.register(redisAuth, {
     ...inCookie(),
-    redis: await redis(t),
+    redis: at,
     tokens: { secret: SECRET },
     login: ({ username, password }) => (password === PASSWORD ? { id: username } : null)
   })

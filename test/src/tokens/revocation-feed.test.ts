@@ -353,6 +353,7 @@ t.test('an entry that was lost is put back, also when a later one has hidden the
 })
 
 t.test('after a reconnect only what the feed has lost is announced again', async (t) => {
+  if (embedded(t)) return
   const at = await redis(t)
   const { feed, erased, key, redisConnection } = await feedAt(t, at)
   const client = await observer(t, at.url)
@@ -447,6 +448,7 @@ t.test(
 )
 
 t.test('the feed is trimmed by the time of Redis alone', async (t) => {
+  if (embedded(t)) return
   const at = await redis(t)
   const { feed, key, commands } = await feedAt(t, at)
   const client = await observer(t, at.url)
@@ -505,6 +507,7 @@ t.test('with more revocations than it may hold, sessions are looked up, until th
 })
 
 t.test('an access token is looked up while the feed is too long', async (t) => {
+  if (embedded(t)) return
   const { tokens, client, keyPrefix } = await follow(t, await redis(t))
   const { accessToken, refreshToken } = await tokens.issue({ id: 'ada' })
   const revoked = await tokens.issue({ id: 'ada' })
