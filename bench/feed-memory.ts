@@ -1,22 +1,13 @@
 // What the feed of revocations costs: npm run bench:feed
 // Starts a redis-server of its own (or uses REDIS_URL, whose data it then deletes under its prefix).
-import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
-import { createClient } from 'redis'
 import redisAuth from '../index.js'
+import { openRedis } from './redis.js'
 
 const ENTRIES = [1000, 10_000, 100_000]
 const [ROUNDS, VERIFIED] = [15, 2000]
-const port = 17_392
-const server = process.env.REDIS_URL
-  ? undefined
-  : spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', ''], { stdio: 'ignore' })
-const url = process.env.REDIS_URL ?? `redis://127.0.0.1:${port}`
-if (server !== undefined) await sleep(500)
-
-const client = createClient({ url })
-await client.connect()
+const { url, client, server } = await openRedis(17_392)
 
 async function heapUsed(): Promise<number> {
   for (let turn = 0; turn < 4; turn++) {

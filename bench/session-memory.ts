@@ -1,24 +1,15 @@
 // What a session costs in Redis: npm run bench:memory
 // Starts a redis-server of its own (or uses REDIS_URL, whose data it then deletes under its prefix).
-import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
-import { createClient } from 'redis'
 import redisAuth from '../index.js'
+import { openRedis } from './redis.js'
 
 const USERS = 2000
 const PER_USER = [1, 5, 20]
 const AGENT =
   'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36'
-const port = 17_391
-const server = process.env.REDIS_URL
-  ? undefined
-  : spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', ''], { stdio: 'ignore' })
-const url = process.env.REDIS_URL ?? `redis://127.0.0.1:${port}`
-if (server !== undefined) await sleep(500)
-
-const client = createClient({ url })
-await client.connect()
+const { url, client, server } = await openRedis(17_391)
 const usedMemory = async () => {
   await sleep(200)
   return Number(/used_memory:(\d+)/.exec(await client.info('memory'))?.[1])

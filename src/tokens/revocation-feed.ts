@@ -34,6 +34,7 @@ const MAX_AGE = 3000
 const BATCH = 500
 /** What was written just before a failover may come in with an earlier time than what was read. */
 const OVERLAP = 10_000
+/** How much longer than a token lives what was revoked is held in memory; and in the stream, whose readers may have been away. */
 const MARGIN = 60_000
 const STREAM_MARGIN = 300_000
 const MAX_ENTRIES = 100_000
@@ -52,8 +53,8 @@ export class RevocationFeed {
   readonly #unacknowledged = new Map<string, Revocation>()
   #following: boolean
   #cursor = '0-0'
+  /** What the last read saw, and whether this process has added to the feed since. */
   #seen = ''
-  /** Whether this process has added to the feed since. */
   #added = false
   /** Whether the next read goes back to the beginning, and whether it is followed by deleting everything again. */
   #fromStart = true

@@ -64,6 +64,13 @@ export async function observer(t: Test, url: string) {
   return client
 }
 
+/** A number in INFO, such as `connected_clients` in section `clients`. */
+export const infoNumber = async (
+  client: { info(section: string): Promise<string> },
+  section: string,
+  name: string
+): Promise<number> => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await client.info(section))?.[1])
+
 export async function freePort(): Promise<number> {
   const listener = createServer().listen(0, '127.0.0.1')
   await once(listener, 'listening')

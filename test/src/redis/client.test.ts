@@ -13,7 +13,7 @@ import {
   type RedisClient
 } from '../../../src/redis/client.js'
 import { cert, key } from '../../support/certificate.js'
-import { freePort, observer, redis, server, until } from '../../support/redis.js'
+import { freePort, infoNumber, observer, redis, server, until } from '../../support/redis.js'
 
 async function open(t: Test, options: Omit<ClientOptions, 'connectTimeout'>) {
   const client = makeClient({ connectTimeout: 1000, ...options })
@@ -131,8 +131,7 @@ t.test('a client discarded while it dials leaves no connection behind', async (t
   if (place === undefined) return
   const { url } = place
   const admin = await observer(t, url)
-  const number = async (section: string, name: string) =>
-    Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await admin.info(section))?.[1])
+  const number = (section: string, name: string) => infoNumber(admin, section, name)
   const ever = await number('stats', 'total_connections_received')
   const before = await number('clients', 'connected_clients')
   const dialling = Array.from({ length: 5 }, () => makeClient({ url, connectTimeout: 1000 }))

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { connection } from '../../support/engine.js'
 import { fakeRedis, healthy } from '../../support/fake-redis.js'
-import { freePort, observer, redis, server, until } from '../../support/redis.js'
+import { freePort, infoNumber, observer, redis, server, until } from '../../support/redis.js'
 
 const CLOSED = { code: 'FST_REDIS_AUTH_UNAVAILABLE', statusCode: 503, reason: 'closed' }
 
@@ -80,8 +80,7 @@ t.test('a connection closed while it dials leaves none behind', async (t) => {
   if (place === undefined) return
   const { url } = place
   const admin = await observer(t, url)
-  const number = async (section: string, name: string) =>
-    Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await admin.info(section))?.[1])
+  const number = (section: string, name: string) => infoNumber(admin, section, name)
   const ever = await number('stats', 'total_connections_received')
   const before = await number('clients', 'connected_clients')
   const opened = connection(t, url, { required: true })
