@@ -1,4 +1,4 @@
-import { dispatch, isCluster, type RedisClient } from './client.js'
+import { type Argument, dispatch, isCluster, type RedisClient, type ReplyType } from './client.js'
 import type { RedisClock } from './clock.js'
 import type { RedisConnection } from './connection.js'
 import type { Outage } from './outages.js'
@@ -42,25 +42,25 @@ export class Commands {
   }
 
   /** Sends one command, to the node that holds `key`. */
-  send<T>(key: string, args: readonly string[]): Promise<T> {
-    return this.#connection.send(key, args, this.#timeout)
+  send<T>(key: string, args: readonly Argument[], reply?: ReplyType): Promise<T> {
+    return this.#connection.send(key, args, this.#timeout, reply)
   }
 
   /** Runs a script on its one key. */
-  script<T>(script: Script, key: string, args: readonly string[]): Promise<T> {
+  script<T>(script: Script, key: string, args: readonly Argument[], reply?: ReplyType): Promise<T> {
     const work = (client: RedisClient) =>
-      runScript((command) => dispatch(client, key, command), script, key, args)
+      runScript((command) => dispatch(client, key, command, reply), script, key, args)
     return this.#connection.bounded(work, this.#timeout) as Promise<T>
   }
 
   /** MGET or UNLINK of any number of keys in one round trip: on a cluster a command a key, else a command for each thousand. */
-  async many<T>(command: 'MGET' | 'UNLINK', keys: readonly string[]): Promise<T[]> {
+  async many<T>(command: 'MGET' | 'UNLINK', keys: readonly string[], reply?: ReplyType): Promise<T[]> {
     const replies = await this.#connection.bounded(async (client) => {
       const size = isCluster(client) ? 1 : MAX_KEYS
       const batches = Array.from({ length: Math.ceil(keys.length / size) }, (_, n) =>
         keys.slice(n * size, (n + 1) * size)
       )
-      return Promise.all(batches.map((batch) => dispatch(client, batch[0], [command, ...batch])))
+      return Promise.all(batches.map((batch) => dispatch(client, batch[0], [command, ...batch], reply)))
     }, this.#timeout)
     return (replies as (T | T[])[]).flat() as T[]
   }
