@@ -14,25 +14,21 @@ export interface Encoded {
   readonly payload: string | Buffer
 }
 
-/** What was read; `foreign`: written in a way that this process does not know. */
-export type Decoded = { readonly value: unknown } | 'damaged' | 'foreign'
-
 const DEFLATED = '+deflate'
 
-/** Values ⇄ what is stored of them. */
+/** Values as what an entry's payload is. */
 export class Codec {
   /** Whether entries have to be read as bytes: what is no UTF-8 does not survive being read as text. */
   readonly binary: boolean
   readonly #serializer: Serializer
   readonly #compressAbove: number
 
-  constructor({ serializer = json, compressAbove = Number.POSITIVE_INFINITY }: CodecSettings = {}) {
+  constructor({ serializer = json, compressAbove = Number.POSITIVE_INFINITY }: CodecSettings) {
     this.#serializer = serializer
     this.#compressAbove = compressAbove
     this.binary = serializer.binary === true || compressAbove < Number.POSITIVE_INFINITY
   }
 
-  /** Whether values are written as JSON. */
   get writesJson(): boolean {
     return this.#serializer === json
   }
@@ -40,33 +36,45 @@ export class Codec {
   /** Undefined for a value that there is no word for. Throws what the serializer throws. */
   encode(value: unknown): Encoded | undefined {
     if (value === undefined) return undefined
-    const { name: format, binary } = this.#serializer
-    const written = this.#serializer.serialize(value)
-    if (written === undefined) return undefined
-    if (typeof written === 'string' ? binary : !(binary && written instanceof Uint8Array))
-      throw new TypeError(`Serializer ${format} must write ${binary ? 'bytes' : 'a string'}`)
-    if (Buffer.byteLength(written) >= this.#compressAbove) {
-      const deflated = deflate(written)
-      if (deflated !== undefined) return { format: format + DEFLATED, payload: deflated }
-    }
-    return { format, payload: typeof written === 'string' ? written : asBuffer(written) }
+    // Decimal text, as INCRBY wants it.
+    if (Number.isSafeInteger(value)) return { format: json.name, payload: String(value) }
+    const payload = this.#write(value)
+    if (payload === undefined) return undefined
+    const { name } = this.#serializer
+    const deflated = Buffer.byteLength(payload) >= this.#compressAbove ? deflate(payload) : undefined
+    return deflated === undefined ? { format: name, payload } : { format: name + DEFLATED, payload: deflated }
   }
 
-  decode(format: string, payload: string | Buffer): Decoded {
-    const deflated = format.endsWith(DEFLATED)
-    const name = deflated ? format.slice(0, -DEFLATED.length) : format
+  /** Whether entries of this format can be read: JSON by all, other formats by those who write them. */
+  knows(format: string): boolean {
+    const { name, deflated } = split(format)
+    return (name === json.name || name === this.#serializer.name) && (this.binary || !deflated)
+  }
+
+  /** The value in a payload of a format that is known. Throws for what is damaged. */
+  decode(format: string, payload: string | Buffer): unknown {
+    const { name, deflated } = split(format)
     const serializer = name === json.name ? json : this.#serializer
-    if (name !== serializer.name || (deflated && typeof payload === 'string')) return 'foreign'
-    try {
-      const data = deflated ? inflate(payload as Buffer) : payload
-      const value = serializer.binary
-        ? serializer.deserialize(data as Buffer)
-        : serializer.deserialize(String(data))
-      return value === undefined ? 'damaged' : { value }
-    } catch {
-      return 'damaged'
-    }
+    const data = deflated ? inflate(payload as Buffer) : payload
+    const value = serializer.binary
+      ? serializer.deserialize(data as Buffer)
+      : serializer.deserialize(String(data))
+    if (value === undefined) throw new TypeError('undefined is no value')
+    return value
+  }
+
+  #write(value: unknown): string | Buffer | undefined {
+    const { name, binary } = this.#serializer
+    const written: unknown = this.#serializer.serialize(value)
+    if (written === undefined) return undefined
+    if (!binary && typeof written === 'string') return written
+    if (binary && written instanceof Uint8Array)
+      return Buffer.from(written.buffer, written.byteOffset, written.byteLength)
+    throw new TypeError(`Serializer ${name} must write ${binary ? 'bytes' : 'a string'}`)
   }
 }
 
-const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+function split(format: string): { name: string; deflated: boolean } {
+  const deflated = format.endsWith(DEFLATED)
+  return { name: deflated ? format.slice(0, -DEFLATED.length) : format, deflated }
+}
