@@ -1,6 +1,7 @@
 import { argumentKey } from './argument-key.js'
 import { checkName } from './arguments.js'
-import type { CacheManager, GetOrSetOptions } from './cache-manager.js'
+import type { CacheManager } from './cache-manager.js'
+import { defaultPlan, type GetOrSetOptions, planLoads } from './load-options.js'
 
 export interface FunctionOptions<Args extends readonly unknown[], T>
   extends Omit<GetOrSetOptions<T>, 'tags' | 'force'> {
@@ -29,16 +30,27 @@ export function cachedFunction<This, Args extends unknown[], T>(
   f: (this: This, ...args: Args) => T | Promise<T>,
   options: FunctionOptions<Args, T>
 ): CachedFunction<This, Args, T> {
-  const { name, key: rest = (...args: Args) => argumentKey(args), tags, ...settings } = options
-  checkName(name)
+  const { name, key: rest = (...args: Args) => argumentKey(args), tags, ttl, ...loading } = options
+  checkName(name, 'cached function')
+  if (typeof rest !== 'function') throw new TypeError('Cache option "key" must be a function')
+  // What getOrSet would refuse is refused now.
+  planLoads(
+    {
+      ...loading,
+      ttl: typeof ttl === 'function' ? undefined : ttl,
+      tags: typeof tags === 'function' ? undefined : tags
+    },
+    defaultPlan(0)
+  )
   const key = (...args: Args) => {
     const text = rest(...args)
-    if (typeof text !== 'string') throw new TypeError('Option "key" of a cached function must give a string')
+    if (typeof text !== 'string') throw new TypeError('Cache option "key" must give a string')
     return `${name}:${text}`
   }
   const call = async (self: This, args: Args, force: boolean) =>
     cache.getOrSet<T>(key(...args), async (): Promise<T> => f.apply(self, args), {
-      ...settings,
+      ttl,
+      ...loading,
       tags: typeof tags === 'function' ? tags(...args) : tags,
       force
     })

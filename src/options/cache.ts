@@ -25,7 +25,7 @@ export interface CompressionOptions {
 }
 
 export interface CacheSettings
-  extends Pick<CacheManagerSettings, 'ttl' | 'longTtl' | 'maxValueBytes'>,
+  extends Pick<CacheManagerSettings, 'ttl' | 'longTtl' | 'maxValueBytes' | 'warnOfLosses'>,
     CodecSettings {
   readonly redis: RedisSettings | undefined
 }
@@ -87,6 +87,7 @@ export function parseCache(
     ttl: ttl === 'forever' ? 0 : toMilliseconds(ttl)!,
     longTtl: toMilliseconds(defaults.cacheTtlLong ?? '1d')!,
     maxValueBytes: options.maxValueBytes ?? 1_048_576,
+    warnOfLosses: defaults.production !== true,
     serializer: parseSerializer(named('serializer'), options.serializer ?? 'json'),
     compressAbove:
       compression === false

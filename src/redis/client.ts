@@ -14,6 +14,12 @@ export interface RedisClient {
   off(event: string, listener: (...args: any[]) => void): unknown
 }
 
+/** What commands are made of. */
+export type Argument = string | Buffer
+
+/** What strings in a reply become. */
+export type ReplyType = 'text' | 'bytes'
+
 /** A single client of redis 4, with all its commands. */
 export type NodeRedisClient = ReturnType<typeof createClient>
 
@@ -86,12 +92,6 @@ export function isUsable(client: RedisClient): boolean {
 
 /** Whether keys of different slots can not share a command. */
 export const isCluster = (client: RedisClient): boolean => capabilities(client).masters !== undefined
-
-/** What a command is made of; bytes are sent as they are. */
-export type Argument = string | Buffer
-
-/** `bytes`: strings in the reply are Buffers. */
-export type ReplyType = 'text' | 'bytes'
 
 // How redis 4 is asked for Buffers, and how 5 and 6 are: there by the type that a reply has on the wire, 36 being `$`.
 const BYTES = { returnBuffers: true, typeMapping: { 36: Buffer } }

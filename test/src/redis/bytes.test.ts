@@ -10,17 +10,21 @@ const everyByte = Buffer.from(Array.from({ length: 256 }, (_, n) => n))
 const append = defineScript("return redis.call('GET', KEYS[1]) .. ARGV[1]")
 
 async function keepsBytes(t: Test, commands: Commands) {
+  const bytes = commands.inBytes()
   await commands.send('bytes', ['SET', 'bytes', everyByte])
-  t.same(await commands.send('bytes', ['GET', 'bytes'], 'bytes'), everyByte)
-  t.same(await commands.many('MGET', ['bytes', 'none'], 'bytes'), [everyByte, null])
-  const twice = Buffer.concat([everyByte, everyByte])
-  t.same(await commands.script(append, 'bytes', [everyByte], 'bytes'), twice, 'in scripts, both ways')
+  t.same(await bytes.send('bytes', ['GET', 'bytes']), everyByte)
+  t.same(await bytes.mget(['bytes', 'none']), [everyByte, null])
+  t.same(await bytes.script(append, 'bytes', [everyByte]), Buffer.concat([everyByte, everyByte]))
   const replies = await Promise.all([
     commands.send('text', ['SET', 'text', 'é']),
-    commands.send('text', ['GET', 'text'], 'bytes'),
+    bytes.send('text', ['GET', 'text']),
     commands.send('text', ['GET', 'text'])
   ])
   t.same(replies, ['OK', Buffer.from('é'), 'é'], 'each command has the replies that it asks for')
+  t.equal(bytes.timeout, commands.timeout)
+  const names = []
+  for await (const batch of bytes.scan('*', 100)) names.push(...batch)
+  t.same(names.sort(), ['bytes', 'text'], 'names of keys are text')
 }
 
 t.test('bytes go to Redis and back', async (t) => {
