@@ -2,7 +2,7 @@ import type { CacheManagerSettings } from '../cache/cache-manager.js'
 import type { CodecSettings } from '../cache/codec.js'
 import { json, msgpackr, type Serializer } from '../cache/serializer.js'
 import { type TTL, toMilliseconds } from '../duration.js'
-import type { Defaults } from './environment.js'
+import type { Defaults, Environment } from './environment.js'
 import { parseRedis, type RedisOptions, type RedisSettings } from './redis.js'
 import { checkOptions, duration, integer, invalidOption, isObject, object, type Rules } from './rules.js'
 
@@ -75,6 +75,7 @@ function parseSerializer(option: string, serializer: 'json' | 'msgpackr' | Seria
 export function parseCache(
   options: CacheOptions,
   defaults: Defaults,
+  { NODE_ENV }: Environment,
   keyPrefix: string | undefined,
   path = 'cache'
 ): CacheSettings {
@@ -87,7 +88,7 @@ export function parseCache(
     ttl: ttl === 'forever' ? 0 : toMilliseconds(ttl)!,
     longTtl: toMilliseconds(defaults.cacheTtlLong ?? '1d')!,
     maxValueBytes: options.maxValueBytes ?? 1_048_576,
-    warnOfLosses: defaults.production !== true,
+    warnOfLosses: NODE_ENV !== 'production',
     serializer: parseSerializer(named('serializer'), options.serializer ?? 'json'),
     compressAbove:
       compression === false

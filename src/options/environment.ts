@@ -16,8 +16,6 @@ export interface Defaults {
   cacheTtl?: Duration
   cacheTtlLong?: Duration
   secret?: string
-  /** Whether NODE_ENV says so. */
-  production?: true
 }
 
 const PLACE = ['REDIS_URL', 'REDIS_HOST', 'REDIS_PORT']
@@ -64,8 +62,7 @@ export function readEnvironment(env: Environment): Defaults {
     commandTimeout: read('REDIS_TIMEOUT', seconds, 'be a number of seconds above 0'),
     cacheTtl: read('CACHE_TTL_SECONDS', seconds, 'be a number of seconds above 0'),
     cacheTtlLong: read('CACHE_TTL_LONG_SECONDS', seconds, 'be a number of seconds above 0'),
-    secret: text('TOKEN_SECRET'),
-    production: development ? undefined : true
+    secret: text('TOKEN_SECRET')
   }
   return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined))
 }

@@ -15,6 +15,13 @@ t.test('values are JSON and not compressed unless options say so', async (t) => 
   }
 })
 
+t.test('losses are warned of unless in production', async (t) => {
+  for (const NODE_ENV of [undefined, '', 'development', 'test', 'staging'])
+    t.equal(parseOptions({}, { NODE_ENV }).cache?.warnOfLosses, true)
+  t.equal(parseOptions({}, { NODE_ENV: 'production' }).cache?.warnOfLosses, false)
+  t.equal(parseCacheOptions({}, { NODE_ENV: 'production' }).warnOfLosses, false)
+})
+
 t.test('a serializer is named or brought', async (t) => {
   t.match(parse({ serializer: 'msgpackr' }).serializer, { name: 'msgpackr', binary: true })
   t.equal(parse({ serializer: own }).serializer, own)
@@ -63,7 +70,7 @@ t.test('msgpackr that is not installed is asked for', async (t) => {
     { '../../../src/cache/serializer.js': { json, msgpackr: notInstalled } }
   )
   t.throws(
-    () => parseCache({ serializer: 'msgpackr' }, {}, undefined),
+    () => parseCache({ serializer: 'msgpackr' }, {}, {}, undefined),
     refused('option "cache.serializer" needs the package msgpackr: npm install msgpackr')
   )
 })
