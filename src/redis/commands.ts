@@ -1,6 +1,7 @@
 import { dispatch, isCluster, type RedisClient } from './client.js'
 import type { RedisClock } from './clock.js'
 import type { RedisConnection } from './connection.js'
+import { type KeyObserver, KeyWatch } from './key-watch.js'
 import type { Outage } from './outages.js'
 import { runScript, type Script } from './script.js'
 
@@ -34,6 +35,11 @@ export class Commands {
   /** `ready` each time Redis is there again, before any other command can be sent; `closed` for good. */
   on(event: 'ready' | 'closed', listener: () => void): void {
     this.#connection.on(event, listener)
+  }
+
+  /** Hears of every change to keys with these prefixes, on a connection of its own. */
+  watch(prefixes: readonly string[], observer: KeyObserver): KeyWatch {
+    return new KeyWatch(this.#connection, prefixes, observer)
   }
 
   /** When Redis was away in the last minutes. */
