@@ -18,7 +18,6 @@ function nameBytes(name: string): number {
 }
 
 const stringBytes = (text: string): number =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: all that is Latin-1
   STRING + text.length * (/^[\0-\xff]*$/.test(text) ? 1 : 2)
 
 function partBytes(part: unknown): number {

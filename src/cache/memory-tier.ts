@@ -39,7 +39,11 @@ export class MemoryTier<Content extends object> {
     watch: (changed: KeyObserver['changed']) => { readonly armed: boolean }
   ) {
     this.#ttl = ttl
-    this.#kept = new LRUCache({ maxSize: maxBytes, maxEntrySize: Math.ceil(maxBytes * LARGEST), ttlResolution: 0 })
+    this.#kept = new LRUCache({
+      maxSize: maxBytes,
+      maxEntrySize: Math.ceil(maxBytes * LARGEST),
+      ttlResolution: 0
+    })
     this.#watch = watch((names) => (names === null ? this.clear() : this.drop(names)))
   }
 

@@ -117,7 +117,9 @@ export async function nodes(client: RedisClient): Promise<RedisClient[]> {
 export function duplicate(node: RedisClient): Subscriber {
   const { acquire, options, duplicate } = capabilities(node)
   if (acquire !== undefined || duplicate === undefined)
-    throw new TypeError('This client of Redis can not be watched: it is not one of a single server or a cluster')
+    throw new TypeError(
+      'This client of Redis can not be watched: it is not one of a single server or a cluster'
+    )
   const socket = { ...options?.socket, reconnectStrategy: false }
   // What versions 5 and 6 do with RESP3 alone.
   const unsupported = { clientSideCache: undefined, emitInvalidate: false, maintNotifications: 'disabled' }

@@ -1,4 +1,4 @@
-import { discard, duplicate, type Subscriber, type RedisClient } from './client.js'
+import { discard, duplicate, type RedisClient, type Subscriber } from './client.js'
 
 const CHANNEL = '__redis__:invalidate'
 
@@ -22,10 +22,7 @@ export class Invalidations {
   }
 
   /** Once it resolves, nothing is missed. `changed` is given null for all keys at once (FLUSHALL). */
-  async open(
-    prefixes: readonly string[],
-    changed: (names: readonly string[] | null) => void
-  ): Promise<void> {
+  async open(prefixes: readonly string[], changed: (names: readonly string[] | null) => void): Promise<void> {
     this.#connecting = this.#client.connect()
     await this.#connecting
     const id = String(await this.#client.sendCommand(['CLIENT', 'ID']))

@@ -62,6 +62,7 @@ export class KeyWatch {
     try {
       const nodes = await this.#connection.nodes(TIMEOUT)
       if (attempt !== this.#attempt) return
+      if (nodes.length === 0) throw new Unavailable('server')
       const failed = (error: unknown) => this.#failed(attempt, error)
       for (const node of nodes) this.#nodes.set(node, new Invalidations(node, failed))
       const opening = [...this.#nodes.values()].map((node) => node.open(this.#prefixes, changed))

@@ -7,10 +7,13 @@ import { until } from '../../support/redis.js'
 function open(settings: { maxBytes?: number; ttl?: number } = {}) {
   const watch = { armed: true }
   let tell!: (names: readonly string[] | null) => void
-  const tier = new MemoryTier<{ value: unknown }>({ maxBytes: 1_000_000, ttl: 5000, ...settings }, (changed) => {
-    tell = changed
-    return watch
-  })
+  const tier = new MemoryTier<{ value: unknown }>(
+    { maxBytes: 1_000_000, ttl: 5000, ...settings },
+    (changed) => {
+      tell = changed
+      return watch
+    }
+  )
   const keep = (name: string, value: unknown = name, bytes = 100, ms = 60_000, ticket = tier.ask()) => {
     tier.keep(name, { value }, bytes, ms, ticket)
     return tier.get(name)?.value
@@ -63,28 +66,34 @@ t.test('nothing is kept while changes are not heard of', async (t) => {
   t.equal(keep('a'), 'a')
 })
 
-t.test('an entry is kept for its own time, counted from the question, and for no longer than the cap', async (t) => {
-  const { tier, keep } = open({ ttl: 300 })
-  t.equal(keep('ending', 1, 1, 50), 1)
-  t.equal(keep('long', 1, 1, Number.POSITIVE_INFINITY), 1)
-  for (const ms of [0, -2]) t.equal(keep('over', 1, 1, ms), undefined)
-  const early = tier.ask()
-  await sleep(20)
-  t.equal(keep('late', 1, 1, 10, early), undefined)
-  await until(() => tier.get('ending') === undefined)
-  t.ok(tier.get('long'))
-  await until(() => tier.get('long') === undefined)
-})
-
-t.test('the bytes are bounded: what was used least recently goes first, and what is too large is not kept', async (t) => {
-  const { tier, keep } = open({ maxBytes: 10_000 })
-  t.equal(keep('large', 1, 5000), undefined)
-  for (let n = 0; n < 100; n++) {
-    keep('used')
-    keep(`name${n}`)
+t.test(
+  'an entry is kept for its own time, counted from the question, and for no longer than the cap',
+  async (t) => {
+    const { tier, keep } = open({ ttl: 300 })
+    t.equal(keep('ending', 1, 1, 50), 1)
+    t.equal(keep('long', 1, 1, Number.POSITIVE_INFINITY), 1)
+    for (const ms of [0, -2]) t.equal(keep('over', 1, 1, ms), undefined)
+    const early = tier.ask()
+    await sleep(20)
+    t.equal(keep('late', 1, 1, 10, early), undefined)
+    await until(() => tier.get('ending') === undefined)
+    t.ok(tier.get('long'))
+    await until(() => tier.get('long') === undefined)
   }
-  t.ok(tier.get('used'))
-  t.notOk(tier.get('name0'))
-  const kept = Array.from({ length: 100 }, (_, n) => tier.get(`name${n}`)).filter(Boolean)
-  t.ok(kept.length > 10 && kept.length < 100, `${kept.length}`)
-})
+)
+
+t.test(
+  'the bytes are bounded: what was used least recently goes first, and what is too large is not kept',
+  async (t) => {
+    const { tier, keep } = open({ maxBytes: 10_000 })
+    t.equal(keep('large', 1, 5000), undefined)
+    for (let n = 0; n < 100; n++) {
+      keep('used')
+      keep(`name${n}`)
+    }
+    t.ok(tier.get('used'))
+    t.notOk(tier.get('name0'))
+    const kept = Array.from({ length: 100 }, (_, n) => tier.get(`name${n}`)).filter(Boolean)
+    t.ok(kept.length > 10 && kept.length < 100, `${kept.length}`)
+  }
+)

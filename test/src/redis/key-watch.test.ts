@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { makeClient } from '../../../src/redis/client.js'
-import type { ConnectionOptions } from '../../../src/redis/connection.js'
+import type { ConnectionOptions, RedisConnection } from '../../../src/redis/connection.js'
 import { KeyWatch } from '../../../src/redis/key-watch.js'
 import { cluster } from '../../support/cluster.js'
 import { connection } from '../../support/engine.js'
@@ -140,21 +141,17 @@ t.test('closing while a frozen server is about to be watched leaves no connectio
   await until(async () => (await connections(client)) === 1)
 })
 
-t.test('a silent connection is taken for lost within seconds', async (t) => {
-  let pings = true
+t.test('a connection that has fallen silent is taken for lost', async (t) => {
   const subscribed = '*3\r\n$9\r\nsubscribe\r\n$20\r\n__redis__:invalidate\r\n:1\r\n'
   const fake = await fakeRedis(t, (command) => {
-    const [name, first] = command
-    if (name === 'CLIENT' && first === 'ID') return ':7\r\n'
-    if (name === 'SUBSCRIBE') return subscribed
-    if (name === 'PING' && command.length > 1) return undefined
-    return healthy(command)
+    if (command[0] === 'CLIENT' && command[1] === 'ID') return ':7\r\n'
+    return command[0] === 'SUBSCRIBE' ? subscribed : healthy(command)
   })
-  const { watch: watching } = await watch(t, fake.url)
+  const { watch: watching, opened } = await watch(t, fake.url)
   await until(() => watching.armed)
-  fake.answer = (command) => (command[0] === 'PING' && !pings ? undefined : healthy(command))
-  pings = false
+  fake.answer = () => undefined
   await until(() => !watching.armed)
+  t.equal(opened.state, 'ready', 'of which the shared connection, on which nothing is sent, knows nothing')
 })
 
 t.test('a refusal is told, and the server is asked again', async (t) => {
@@ -216,4 +213,29 @@ t.test('every master of a cluster is watched, and all are when one is lost', asy
     return infoNumber(node, 'clients', 'tracking_clients')
   }
   t.same(await Promise.all(nodes.map(tracking)), [1, 1, 1])
+})
+
+t.test('masters that a cluster has won or lost are watched, or no more', async (t) => {
+  const [first, second] = [await server(t), await server(t)]
+  if (first === undefined || second === undefined) return
+  const nodes = await Promise.all([first, second].map(({ url }) => observer(t, url)))
+  let masters = nodes.slice(0, 1)
+  const source = { state: 'ready', on: () => source, nodes: async () => masters }
+  const told: (readonly string[] | null)[] = []
+  const changed = (names: readonly string[] | null) => void told.push(names)
+  const watching = new KeyWatch(source as object as RedisConnection, ['a:'], { changed, refused: () => {} })
+  await until(() => watching.armed)
+  for (const now of [nodes, nodes.slice(1)]) {
+    masters = now
+    await until(() => !watching.armed)
+    await until(() => watching.armed)
+    t.equal(told.at(-1), null)
+    await nodes[1]!.set('a:1', '1')
+    await until(() => told.at(-1)?.[0] === 'a:1')
+  }
+  masters = []
+  await until(() => !watching.armed)
+  await until(async () => (await connections(nodes[0]!)) + (await connections(nodes[1]!)) === 2)
+  await sleep(200)
+  t.notOk(watching.armed, 'a cluster that has none is not served')
 })
