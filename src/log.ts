@@ -19,6 +19,7 @@ export const LogEvent = {
   cacheMemoryRefused: 'cache.memory-refused',
   cacheLongLived: 'cache.long-lived',
   cacheOversized: 'cache.oversized',
+  cacheListenerFailed: 'cache.listener-failed',
   tokensNotConfigured: 'tokens.not-configured',
   tokensListenerFailed: 'tokens.listener-failed',
   tokensFeedOverflowing: 'tokens.feed-overflowing',
