@@ -7,6 +7,7 @@ import { checkKey, checkName, checkOptionNames, checkTags, ttlMilliseconds } fro
 import { jsonCodec } from './codec.js'
 import { type Text, writeEntry } from './entry.js'
 import { EntryStore } from './entry-store.js'
+import { EntryMemory } from './entry-memory.js'
 import { type Found, isFresh, NOTHING } from './found.js'
 import type { LoadContext, LoadTask } from './load.js'
 import { Batch, type LoadMany } from './load-many.js'
@@ -19,6 +20,7 @@ import {
   planLoads
 } from './load-options.js'
 import { Loads } from './loads.js'
+import type { MemorySettings } from './memory-tier.js'
 import { Removal, type ScanOptions } from './removal.js'
 import * as scripts from './scripts.js'
 import { serve } from './serve.js'
@@ -52,6 +54,8 @@ export interface CacheManagerSettings {
   /** A longer time to live for what seldom changes, in ms. */
   readonly longTtl: number
   readonly maxValueBytes: number
+  /** What is kept in this process; undefined: nothing. */
+  readonly memory?: MemorySettings | undefined
   /** An entry that lives longer than this, in ms, is warned of once: under memory pressure Redis evicts by time to live, and sessions end first. */
   readonly warnAbove?: number | undefined
 }
@@ -61,15 +65,18 @@ interface Shared {
   readonly settings: CacheManagerSettings
   readonly tags: Tags
   readonly loads: Loads
+  readonly memory: EntryMemory | undefined
 }
 
 const BATCH = 1000
 
-function share(settings: CacheManagerSettings): Shared {
+function share(given: CacheManagerSettings): Shared {
+  const memory = given.memory && new EntryMemory({ ...given, codec: jsonCodec }, given.memory)
+  const settings = memory === undefined ? given : { ...given, commands: memory.commands }
   const tags = new Tags(settings)
   const loads = new Loads(settings.commands, tags)
   settings.commands.beforeClose((ms) => loads.close(ms))
-  return { settings, tags, loads }
+  return { settings, tags, loads, memory }
 }
 
 /**
@@ -93,13 +100,13 @@ export class CacheManager {
     activity = new Activity(settings.log),
     shared = share(settings)
   ) {
-    const { commands, keyPrefix } = settings
+    const { commands, keyPrefix } = shared.settings
     this.#shared = shared
     this.#path = path
     this.#prefix = cachePrefix(keyPrefix, path)
     this.#plan = plan
     this.#activity = activity
-    this.#entries = new EntryStore({ ...settings, codec: jsonCodec }, activity, shared.tags)
+    this.#entries = new EntryStore({ ...shared.settings, codec: jsonCodec }, activity, shared.tags, shared.memory)
     this.#removal = new Removal(commands, this.#entries, activity, this.#prefix)
   }
 
@@ -117,7 +124,9 @@ export class CacheManager {
   async get<T = unknown>(key: string, options?: GetOptions): Promise<T | undefined> {
     const name = this.#name(key)
     const tags = this.#tags(options)
-    const found = await this.#find('get', () => this.#entries.find(name, tags), NOTHING)
+    const found =
+      this.#entries.recall(name) ??
+      (await this.#find('get', () => this.#entries.find(name, tags), NOTHING))
     return this.#fresh<T>(key, found)
   }
 
@@ -305,7 +314,8 @@ export class CacheManager {
     const name = this.#name(key)
     const found = force
       ? NOTHING
-      : await this.#find('getOrSet', () => this.#entries.find(name, plan.tags), NOTHING)
+      : (this.#entries.recall(name) ??
+        (await this.#find('getOrSet', () => this.#entries.find(name, plan.tags), NOTHING)))
     const task = { key, name, load, plan, force, ttlOf, decided: () => {}, ...this.#parts }
     return serve<T>(task, found, this.#shared.loads)
   }

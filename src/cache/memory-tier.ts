@@ -24,8 +24,8 @@ const MAX_CHANGES = 10_000
  * What Redis has said, kept in this process until somebody changes it. Kept is only what can not have changed between
  * the question and the answer, and only while Redis tells of changes.
  */
-export class MemoryTier<Content extends object> {
-  readonly #kept: LRUCache<string, Content>
+export class MemoryTier {
+  readonly #kept: LRUCache<string, object>
   readonly #ttl: number
   readonly #watch: { readonly armed: boolean }
   #changes = 0
@@ -47,8 +47,9 @@ export class MemoryTier<Content extends object> {
     this.#watch = watch((names) => (names === null ? this.clear() : this.drop(names)))
   }
 
-  get(name: string): Content | undefined {
-    return this.#kept.get(name)
+  /** What was kept under this name. */
+  get<Content extends object>(name: string): Content | undefined {
+    return this.#kept.get(name) as Content | undefined
   }
 
   /** To be taken before Redis is asked. */
@@ -57,7 +58,7 @@ export class MemoryTier<Content extends object> {
   }
 
   /** Keeps what Redis has answered, for at most `ms` since it was asked. Does nothing when it may have changed since. */
-  keep(name: string, content: Content, bytes: number, ms: number, { at, change }: Ticket): void {
+  keep(name: string, content: object, bytes: number, ms: number, { at, change }: Ticket): void {
     if (!this.#watch.armed || change < this.#forgotten || (this.#changed.get(name) ?? 0) > change) return
     // To the library, 0 is for ever.
     if (ms <= 0) return

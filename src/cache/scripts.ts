@@ -82,11 +82,14 @@ else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1`)
 
 /** The ms that a value has left: -1 for ever, -2 when there is none. ARGV[1..2]: what was judged. */
-export const timeLeft = defineScript(`${CONTENT}${JUDGED}
+export const timeLeft = defineScript(
+  `${CONTENT}${JUDGED}
 if value == '' then return -2 end
 local ends = string.match(value, '^@1 ([1-9]%d*) ')
 if ends then return tonumber(ends) - now end
-return redis.call('PTTL', KEYS[1])`)
+return redis.call('PTTL', KEYS[1])`,
+  { reads: true }
+)
 
 /**
  * Adds ARGV[3] to an integer, which keeps its end and its tags, or begins one, ARGV[5] before it, with ARGV[4] ms to

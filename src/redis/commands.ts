@@ -6,17 +6,29 @@ import { type KeyObserver, KeyWatch } from './key-watch.js'
 import type { Outage } from './outages.js'
 import { runScript, type Script } from './script.js'
 
+type Written = (keys: readonly string[]) => void
+
 const MAX_KEYS = 1000
 
 /** What a manager sees of Redis: commands that end within its own timeout, and nothing of connecting. */
 export class Commands {
   readonly #connection: RedisConnection
   readonly #timeout: number
+  readonly #written: Written | undefined
 
-  /** @param timeout the most that one command or script takes, in ms */
-  constructor(connection: RedisConnection, timeout: number) {
+  /**
+   * @param timeout the most that one command or script takes, in ms
+   * @param written told the keys of what is not known to change nothing when it has ended, before whoever has sent it
+   */
+  constructor(connection: RedisConnection, timeout: number, written?: Written) {
     this.#connection = connection
     this.#timeout = timeout
+    this.#written = written
+  }
+
+  /** The same, with somebody who is told of what is written. */
+  telling(written: Written): Commands {
+    return new Commands(this.#connection, this.#timeout, written)
   }
 
   get clock(): RedisClock {
@@ -55,14 +67,16 @@ export class Commands {
 
   /** Sends one command, to the node that holds `key`. */
   send<T>(key: string, args: readonly Argument[]): Promise<T> {
-    return this.#connection.send(key, args, this.#timeout)
+    const reply = this.#connection.send<T>(key, args, this.#timeout)
+    return args[0] === 'GET' ? reply : this.#tell(reply, [key])
   }
 
   /** Runs a script on its one key. */
   script<T>(script: Script, key: string, args: readonly Argument[]): Promise<T> {
     const work = (client: RedisClient) =>
       runScript((command) => dispatch(client, key, command), script, key, args)
-    return this.#connection.bounded(work, this.#timeout) as Promise<T>
+    const reply = this.#connection.bounded(work, this.#timeout) as Promise<T>
+    return script.reads ? reply : this.#tell(reply, [key])
   }
 
   /** The values of any number of keys in one round trip. */
@@ -77,10 +91,27 @@ export class Commands {
   /** Deletes any number of keys in one round trip, and answers how many there were. */
   async unlink(keys: readonly string[]): Promise<number> {
     let deleted = 0
-    await this.#batched('UNLINK', keys, (count: number) => {
+    const unlinking = this.#batched('UNLINK', keys, (count: number) => {
       deleted += count
     })
+    await this.#tell(unlinking, keys)
     return deleted
+  }
+
+  /** The ms that each of any number of keys has left, in one round trip: -1 for ever, -2 where there is none. */
+  pttl(keys: readonly string[]): Promise<number[]> {
+    const ask = (client: RedisClient) =>
+      Promise.all(keys.map((key) => dispatch(client, key, ['PTTL', key]) as Promise<number>))
+    return this.#connection.bounded(ask, this.#timeout)
+  }
+
+  #tell<T>(reply: Promise<T>, keys: readonly string[]): Promise<T> {
+    const written = this.#written
+    if (written === undefined) return reply
+    // Also when it has failed: it may have been carried out, or be yet.
+    const tell = () => written(keys)
+    reply.then(tell, tell)
+    return reply
   }
 
   /** A command for each thousand keys, on a cluster for those of a slot. */

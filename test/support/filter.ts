@@ -9,6 +9,8 @@ export async function openFilter(t: Test, port: number) {
   const listener = createServer((client) => {
     const server = connect(port, '127.0.0.1')
     let before = Promise.resolve()
+    client.setNoDelay()
+    server.setNoDelay()
     client.on('data', (piece) => server.write(piece))
     server.on('data', (piece) => {
       before = before.then(async () => {

@@ -23,4 +23,4 @@ export async function remembered(cache: CacheManager, key: string): Promise<bool
 
 /** Waits until a value is in the memory. */
 export const remembers = (cache: CacheManager, ...keys: string[]) =>
-  Promise.all(keys.map((key) => until(() => remembered(cache, key))))
+  Promise.all(keys.map((key) => until(() => remembered(cache, key), 20_000)))

@@ -7,7 +7,7 @@ import { until } from '../../support/redis.js'
 function open(settings: { maxBytes?: number; ttl?: number } = {}) {
   const watch = { armed: true }
   let tell!: (names: readonly string[] | null) => void
-  const tier = new MemoryTier<{ value: unknown }>(
+  const tier = new MemoryTier(
     { maxBytes: 1_000_000, ttl: 5000, ...settings },
     (changed) => {
       tell = changed
@@ -16,7 +16,7 @@ function open(settings: { maxBytes?: number; ttl?: number } = {}) {
   )
   const keep = (name: string, value: unknown = name, bytes = 100, ms = 60_000, ticket = tier.ask()) => {
     tier.keep(name, { value }, bytes, ms, ticket)
-    return tier.get(name)?.value
+    return tier.get<{ value: unknown }>(name)?.value
   }
   return { tier, watch, keep, tell: (names: readonly string[] | null) => tell(names) }
 }
