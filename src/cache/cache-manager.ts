@@ -6,8 +6,8 @@ import { Activity, type CacheEventMap, type CacheListener } from './activity.js'
 import { checkKey, checkName, checkOptionNames, checkTags, ttlMilliseconds } from './arguments.js'
 import { jsonCodec } from './codec.js'
 import { type Text, writeEntry } from './entry.js'
-import { EntryStore } from './entry-store.js'
 import { EntryMemory } from './entry-memory.js'
+import { EntryStore } from './entry-store.js'
 import { type Found, isFresh, NOTHING } from './found.js'
 import type { LoadContext, LoadTask } from './load.js'
 import { Batch, type LoadMany } from './load-many.js'
@@ -106,7 +106,12 @@ export class CacheManager {
     this.#prefix = cachePrefix(keyPrefix, path)
     this.#plan = plan
     this.#activity = activity
-    this.#entries = new EntryStore({ ...shared.settings, codec: jsonCodec }, activity, shared.tags, shared.memory)
+    this.#entries = new EntryStore(
+      { ...shared.settings, codec: jsonCodec },
+      activity,
+      shared.tags,
+      shared.memory
+    )
     this.#removal = new Removal(commands, this.#entries, activity, this.#prefix)
   }
 
@@ -125,8 +130,7 @@ export class CacheManager {
     const name = this.#name(key)
     const tags = this.#tags(options)
     const found =
-      this.#entries.recall(name) ??
-      (await this.#find('get', () => this.#entries.find(name, tags), NOTHING))
+      this.#entries.recall(name) ?? (await this.#find('get', () => this.#entries.find(name, tags), NOTHING))
     return this.#fresh<T>(key, found)
   }
 

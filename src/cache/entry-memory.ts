@@ -31,12 +31,7 @@ export class EntryMemory {
   readonly #tier: MemoryTier
 
   constructor(
-    {
-      commands,
-      keyPrefix,
-      codec,
-      log
-    }: { commands: Commands; keyPrefix: string; codec: Codec; log: Logger },
+    { commands, keyPrefix, codec, log }: { commands: Commands; keyPrefix: string; codec: Codec; log: Logger },
     settings: MemorySettings
   ) {
     let told = false

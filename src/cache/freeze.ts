@@ -17,8 +17,7 @@ function nameBytes(name: string): number {
   return NOVELTY + stringBytes(name)
 }
 
-const stringBytes = (text: string): number =>
-  STRING + text.length * (/^[\0-\xff]*$/.test(text) ? 1 : 2)
+const stringBytes = (text: string): number => STRING + text.length * (/^[\0-\xff]*$/.test(text) ? 1 : 2)
 
 function partBytes(part: unknown): number {
   if (typeof part === 'string') return stringBytes(part)

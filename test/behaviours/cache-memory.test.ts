@@ -4,7 +4,7 @@ import { gate } from '../support/caches.js'
 import { openCache } from '../support/engine.js'
 import { openFilter } from '../support/filter.js'
 import { openMemory, remembers } from '../support/memory.js'
-import { observer, server, until } from '../support/redis.js'
+import { infoNumber, observer, server, until } from '../support/redis.js'
 import { MemoryWorker } from '../support/workers.js'
 
 const keyPrefix = 'test:'
@@ -141,4 +141,50 @@ t.test('an answer that an invalidation has overtaken is given, and not kept', as
     t.equal(await reading, 'old')
     t.not(await cache.get('key', { tags: ['tag'] }), 'old')
   }
+})
+
+t.test('what an outage may have hidden is forgotten, and after it entries are kept again', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  const at = { url: redis.url, keyPrefix }
+  const { cache } = await openMemory(t, at)
+  const direct = await observer(t, redis.url)
+  const store = async () => {
+    await until(() => cache.set('key', 'old'))
+    await remembers(cache, 'key')
+  }
+  await store()
+  await direct.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub'])
+  await direct.set(`${keyPrefix}cache::key`, '"new"')
+  await until(async () => (await cache.get('key')) === 'new')
+  await remembers(cache, 'key')
+  await store()
+  redis.freeze()
+  await until(async () => (await cache.get('key')) === undefined)
+  redis.thaw()
+  await until(async () => (await cache.get('key')) === 'old')
+  await remembers(cache, 'key')
+  await redis.kill()
+  await until(async () => (await cache.get('key')) === undefined)
+  await redis.start()
+  await store()
+})
+
+t.test('an instance that is closed while Redis is frozen, or gone, leaves no connection', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  const at = { url: redis.url, keyPrefix }
+  const frozen = await openMemory(t, at)
+  redis.freeze()
+  await frozen.redisConnection.close()
+  redis.thaw()
+  const client = await observer(t, redis.url)
+  await until(async () => (await infoNumber(client, 'clients', 'connected_clients')) === 1)
+  const gone = await openMemory(t, at)
+  await redis.kill()
+  await gone.redisConnection.close()
+  await redis.start()
+  await sleep(500)
+  const again = await observer(t, redis.url)
+  t.equal(await infoNumber(again, 'clients', 'connected_clients'), 2, 'the two that look on')
 })

@@ -4,7 +4,7 @@ import { openCache } from './engine.js'
 import { type TestRedis, until } from './redis.js'
 
 /** A cap that no test waits for: what is seen sooner is seen because Redis tells of it. */
-const memory = { maxBytes: 10_000_000, ttl: 60_000 }
+export const memory = { maxBytes: 10_000_000, ttl: 60_000 }
 
 /** A cache with a memory, that has begun to keep. */
 export async function openMemory(t: Test, at: TestRedis, settings: Partial<CacheManagerSettings> = {}) {

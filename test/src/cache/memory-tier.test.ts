@@ -7,13 +7,10 @@ import { until } from '../../support/redis.js'
 function open(settings: { maxBytes?: number; ttl?: number } = {}) {
   const watch = { armed: true }
   let tell!: (names: readonly string[] | null) => void
-  const tier = new MemoryTier(
-    { maxBytes: 1_000_000, ttl: 5000, ...settings },
-    (changed) => {
-      tell = changed
-      return watch
-    }
-  )
+  const tier = new MemoryTier({ maxBytes: 1_000_000, ttl: 5000, ...settings }, (changed) => {
+    tell = changed
+    return watch
+  })
   const keep = (name: string, value: unknown = name, bytes = 100, ms = 60_000, ticket = tier.ask()) => {
     tier.keep(name, { value }, bytes, ms, ticket)
     return tier.get<{ value: unknown }>(name)?.value
