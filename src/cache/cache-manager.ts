@@ -350,7 +350,7 @@ export class CacheManager {
   }
 
   /**
-   * The values of keys; those that are missing come from one call of `load`, of which each is stored as by
+   * The values of keys; those that are missing come from one call of `load` (for each 1000 keys), and are stored each as by
    * {@link getOrSet}. Keys that somebody else loads already are waited for. Those of which `load` tells no value are missing from the answer.
    */
   async getOrSetMany<T>(
@@ -358,9 +358,13 @@ export class CacheManager {
     load: LoadMany<T>,
     ttl?: TTL | GetOrSetOptions<T>
   ): Promise<Map<string, T>> {
+    const unique = [...new Set(keys)]
+    if (unique.length > BATCH) {
+      const first = await this.getOrSetMany(unique.slice(0, BATCH), load, ttl)
+      return new Map([...first, ...(await this.getOrSetMany(unique.slice(BATCH), load, ttl))])
+    }
     const options = asOptions<GetOrSetOptions<T>>(ttl)
     const { plan, force, ttlOf } = this.#planOf(options)
-    const unique = [...new Set(keys)]
     const names = unique.map((key) => this.#name(key))
     const founds = force ? names.map(() => NOTHING) : await this.#findMany('getOrSetMany', unique, plan.tags)
     const batch = new Batch<T>(unique, load)

@@ -76,17 +76,19 @@ export class EntryStore {
   }
 
   #judge(name: string, text: Text | null, content: Content, versions: Versions, askedAt: number): Found {
-    const { entry, lease, failure } = content
+    const { entry, lease } = content
+    const now = this.#settings.commands.clock.now()
+    const failure = content.failure !== undefined && content.failure.until > now ? content.failure : undefined
     if (typeof entry !== 'object')
       return { ...NOTHING, foreign: entry === 'foreign', lease, failure, versions, askedAt }
-    const { codec, commands } = this.#settings
+    const { codec } = this.#settings
     const { header, took, fresh } = entry
     const nothing = { ...NOTHING, replaceable: header, lease, failure, versions, askedAt }
     if (!codec.knows(entry.format)) return { ...nothing, replaceable: '', foreign: true }
     if (!areCurrent(entry.tags, versions)) return nothing
     try {
       const value = codec.decode(entry.format, entry.payload)
-      const overdue = fresh === 0 ? Number.NEGATIVE_INFINITY : commands.clock.now() - fresh
+      const overdue = fresh === 0 ? Number.NEGATIVE_INFINITY : now - fresh
       return { ...nothing, value, overdue, took }
     } catch {
       this.#remove(name, text!)
