@@ -180,7 +180,8 @@ export class RedisConnection {
   async #close(): Promise<void> {
     const deadline = performance.now() + this.#options.closeTimeout
     // A part of the time is left for what they still have to say.
-    await Promise.all(this.#unfinished.map((finish) => finish(this.#options.closeTimeout * 0.75)))
+    if (this.#unfinished.length > 0)
+      await Promise.all(this.#unfinished.map((finish) => finish(this.#options.closeTimeout * 0.75)))
     this.#state = 'closed'
     this.#reason = 'closed'
     clearInterval(this.#prober)
