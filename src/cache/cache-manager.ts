@@ -338,9 +338,8 @@ export class CacheManager {
   }
 
   /**
-   * A function whose results are cached, under the keys `<name>:<arguments>`. Its arguments and `this` reach `f`, whose
-   * loader's context does not: it has no place among them, and {@link getOrSet} gives it. Throws a TypeError that
-   * names the option.
+   * A function whose results are cached, under the keys `<name>:<arguments>`. `f` is given its arguments and `this`, and
+   * nothing of how it is loaded: its parameters are those of its callers. Throws a TypeError that names the option.
    */
   fn<This, Args extends unknown[], T>(
     f: (this: This, ...args: Args) => T | Promise<T>,
