@@ -128,6 +128,8 @@ export async function allThatMayBeGiven() {
     cache: {
       ttl: 'forever',
       memory: { maxBytes: 1e8, ttl: undefined },
+      serializer: { name: 'own', serialize: (value) => String(value), deserialize: (text: string) => text },
+      compression: { threshold: 4096 },
       redis: { host: 'cache', port: 6379, tls: true }
     },
     rateLimit: { login: false, refresh: { max: 3 }, global: { max: 100, timeWindow: '1 minute' } }
@@ -165,7 +167,14 @@ export const nothingWithin: RedisAuthOptions = {
     introspect: undefined
   },
   rateLimit: { login: undefined, refresh: undefined, routes: undefined, global: undefined, guard: undefined },
-  cache: { ttl: undefined, maxValueBytes: undefined, memory: undefined, redis: undefined }
+  cache: {
+    ttl: undefined,
+    maxValueBytes: undefined,
+    serializer: undefined,
+    compression: { threshold: undefined },
+    memory: undefined,
+    redis: undefined
+  }
 }
 
 export const login: Login = ({ username }) => ({ id: username, claims: undefined })

@@ -4,7 +4,8 @@ import type { Commands } from '../redis/commands.js'
 import { cachePrefix, cacheTreePattern, escapeGlob } from '../redis/keys.js'
 import { Activity, type CacheEventMap, type CacheListener } from './activity.js'
 import { checkKey, checkName, checkOptionNames, checkTags, ttlMilliseconds } from './arguments.js'
-import { jsonCodec } from './codec.js'
+import { type CachedFunction, cachedFunction, type FunctionOptions } from './cached-function.js'
+import { Codec, type CodecSettings } from './codec.js'
 import { type Text, writeEntry } from './entry.js'
 import { EntryMemory } from './entry-memory.js'
 import { EntryStore } from './entry-store.js'
@@ -45,7 +46,7 @@ export interface SetOptions extends SetManyOptions {
   ifAbsent?: boolean | undefined
 }
 
-export interface CacheManagerSettings {
+export interface CacheManagerSettings extends CodecSettings {
   readonly commands: Commands
   readonly log: Logger
   readonly keyPrefix: string
@@ -58,11 +59,16 @@ export interface CacheManagerSettings {
   readonly memory?: MemorySettings | undefined
   /** An entry that lives longer than this, in ms, is warned of once: under memory pressure Redis evicts by time to live, and sessions end first. */
   readonly warnAbove?: number | undefined
+  /** Whether values that JSON changes are warned of. Default: false. */
+  readonly warnOfLosses?: boolean | undefined
 }
 
 /** What a cache and its namespaces share. */
 interface Shared {
   readonly settings: CacheManagerSettings
+  readonly codec: Codec
+  /** The source of each function that is cached, by its name. */
+  readonly functions: Map<string, string>
   readonly tags: Tags
   readonly loads: Loads
   readonly memory: EntryMemory | undefined
@@ -71,12 +77,14 @@ interface Shared {
 const BATCH = 1000
 
 function share(given: CacheManagerSettings): Shared {
-  const memory = given.memory && new EntryMemory({ ...given, codec: jsonCodec }, given.memory)
-  const settings = memory === undefined ? given : { ...given, commands: memory.commands }
+  const codec = new Codec(given)
+  const memory = given.memory && new EntryMemory({ ...given, codec }, given.memory)
+  const told = memory?.commands ?? given.commands
+  const settings = { ...given, commands: codec.binary ? told.inBytes() : told }
   const tags = new Tags(settings)
   const loads = new Loads(settings.commands, tags)
   settings.commands.beforeClose((ms) => loads.close(ms))
-  return { settings, tags, loads, memory }
+  return { settings, codec, functions: new Map(), tags, loads, memory }
 }
 
 /**
@@ -106,12 +114,8 @@ export class CacheManager {
     this.#prefix = cachePrefix(keyPrefix, path)
     this.#plan = plan
     this.#activity = activity
-    this.#entries = new EntryStore(
-      { ...shared.settings, codec: jsonCodec },
-      activity,
-      shared.tags,
-      shared.memory
-    )
+    const { codec, tags, memory } = shared
+    this.#entries = new EntryStore({ ...shared.settings, codec }, activity, tags, memory)
     this.#removal = new Removal(commands, this.#entries, activity, this.#prefix)
   }
 
@@ -134,7 +138,7 @@ export class CacheManager {
     return this.#fresh<T>(key, found)
   }
 
-  /** Stores a value. False when it was not stored: Redis is away, the value is undefined, or larger than `maxValueBytes`; with `ifAbsent` also when there is a fresh entry. */
+  /** Stores a value. False when it was not stored: Redis is away, the value is undefined, can not be written, or is larger than `maxValueBytes`; with `ifAbsent` also when there is a fresh entry. */
   async set(key: string, value: unknown, ttl?: TTL | SetOptions): Promise<boolean> {
     const options = asOptions<SetOptions>(ttl)
     checkOptionNames(options, ['ttl', 'tags', 'ifAbsent'])
@@ -331,6 +335,29 @@ export class CacheManager {
     ttl?: TTL | GetOrSetOptions<T>
   ): Promise<T> {
     return this.getOrSet(key, load, ttl)
+  }
+
+  /**
+   * A function whose results are cached, under the keys `<name>:<arguments>`. Its arguments and `this` reach `f`, whose
+   * loader's context does not: it has no place among them, and {@link getOrSet} gives it. Throws a TypeError that
+   * names the option.
+   */
+  fn<This, Args extends unknown[], T>(
+    f: (this: This, ...args: Args) => T | Promise<T>,
+    options: FunctionOptions<Args, T>
+  ): CachedFunction<This, Args, T> {
+    const cached = cachedFunction(this, f, options)
+    const { functions, settings } = this.#shared
+    const name = this.#prefix + options.name
+    if ((functions.get(name) ?? String(f)) !== String(f))
+      this.#activity.once(`fn ${name}`, () =>
+        settings.log.warn(
+          { event: LogEvent.cacheNameTaken, name: options.name, namespace: this.#path },
+          'Two functions of a cache have one name: each is given what the other returned'
+        )
+      )
+    functions.set(name, String(f))
+    return cached
   }
 
   /**

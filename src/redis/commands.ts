@@ -1,5 +1,5 @@
 import calculateSlot from 'cluster-key-slot'
-import { type Argument, dispatch, isCluster, type RedisClient } from './client.js'
+import { type Argument, dispatch, isCluster, type RedisClient, type ReplyType } from './client.js'
 import type { RedisClock } from './clock.js'
 import type { RedisConnection } from './connection.js'
 import { type KeyObserver, KeyWatch } from './key-watch.js'
@@ -14,21 +14,28 @@ const MAX_KEYS = 1000
 export class Commands {
   readonly #connection: RedisConnection
   readonly #timeout: number
+  readonly #reply: ReplyType
   readonly #written: Written | undefined
 
   /**
    * @param timeout the most that one command or script takes, in ms
    * @param written told the keys of what is not known to change nothing when it has ended, before whoever has sent it
    */
-  constructor(connection: RedisConnection, timeout: number, written?: Written) {
+  constructor(connection: RedisConnection, timeout: number, reply: ReplyType = 'text', written?: Written) {
     this.#connection = connection
     this.#timeout = timeout
+    this.#reply = reply
     this.#written = written
+  }
+
+  /** The same, but strings in replies are Buffers; names of keys are text still. */
+  inBytes(): Commands {
+    return new Commands(this.#connection, this.#timeout, 'bytes', this.#written)
   }
 
   /** The same, with somebody who is told of what is written. */
   telling(written: Written): Commands {
-    return new Commands(this.#connection, this.#timeout, written)
+    return new Commands(this.#connection, this.#timeout, this.#reply, written)
   }
 
   get clock(): RedisClock {
@@ -67,14 +74,14 @@ export class Commands {
 
   /** Sends one command, to the node that holds `key`. */
   send<T>(key: string, args: readonly Argument[]): Promise<T> {
-    const reply = this.#connection.send<T>(key, args, this.#timeout)
+    const reply = this.#connection.send<T>(key, args, this.#timeout, this.#reply)
     return args[0] === 'GET' ? reply : this.#tell(reply, [key])
   }
 
   /** Runs a script on its one key. */
   script<T>(script: Script, key: string, args: readonly Argument[]): Promise<T> {
     const work = (client: RedisClient) =>
-      runScript((command) => dispatch(client, key, command), script, key, args)
+      runScript((command) => dispatch(client, key, command, this.#reply), script, key, args)
     const reply = this.#connection.bounded(work, this.#timeout) as Promise<T>
     return script.reads ? reply : this.#tell(reply, [key])
   }
@@ -122,7 +129,7 @@ export class Commands {
   ): Promise<void> {
     const send = async (client: RedisClient, batch: readonly number[]) => {
       const args = batch.map((at) => keys[at]!)
-      return dispatch(client, args[0], [command, ...args]) as Promise<R>
+      return dispatch(client, args[0], [command, ...args], this.#reply) as Promise<R>
     }
     await this.#connection.bounded(async (client) => {
       const batches = batchesOf(keys, isCluster(client) ? calculateSlot : () => 0)

@@ -159,6 +159,7 @@ t.test('an unknown option is refused at every level, by name', async (t) => {
     [{ rateLimit: { nonsense: {} } }, 'rateLimit.nonsense'],
     [{ cache: { nonsense: 1 } }, 'cache.nonsense'],
     [{ cache: { memory: { nonsense: 1 } } }, 'cache.memory.nonsense'],
+    [{ cache: { compression: { nonsense: 1 } } }, 'cache.compression.nonsense'],
     [{ cache: { redis: { nonsense: 1 } } }, 'cache.redis.nonsense']
   ]
   for (const [options, name] of cases)
@@ -182,6 +183,7 @@ t.test('a wrong option is refused at every level, by name', async (t) => {
     [{ cache: { memory: 1 } }, 'cache.memory'],
     [{ cache: { memory: { maxBytes: 1000 } } }, 'cache.memory.maxBytes'],
     [{ cache: { memory: { ttl: 'forever' } } }, 'cache.memory.ttl'],
+    [{ cache: { serializer: 'yaml' } }, 'cache.serializer'],
     [{ routes: { transport: 'header' } }, 'routes.transport'],
     [{ routes: { transport: 'cookie', cookie: { path: '/' } } }, 'routes.cookie.path']
   ]

@@ -157,7 +157,8 @@ t.test('who waits for a load elsewhere that fails with errorTtl gets its error',
   await began.opened
   const waiting = elsewhere.getOrSet('key', () => t.fail('loads'), { wait: '1m' })
   result.fail(new Error('shared'))
-  await Promise.all([failing, waiting].map((call) => t.rejects(call, { message: 'shared' })))
+  const calls: Promise<unknown>[] = [failing, waiting]
+  await Promise.all(calls.map((call) => t.rejects(call, { message: 'shared' })))
 })
 
 t.test(
