@@ -3,9 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
 import { CacheManager } from '../../../src/cache/cache-manager.js'
-import { jsonCodec } from '../../../src/cache/codec.js'
-import { EntryMemory } from '../../../src/cache/entry-memory.js'
-import { NOTHING } from '../../../src/cache/found.js'
+import { msgpackr } from '../../../src/cache/serializer.js'
 import { openCache as openEngine } from '../../../src/engine.js'
 import { silent } from '../../../src/log.js'
 import { makeClient } from '../../../src/redis/client.js'
@@ -129,31 +127,34 @@ t.test('a value is frozen, from the first read on', async (t) => {
 t.test('a value that can not be frozen is made anew for each read', async (t) => {
   const redis = await server(t)
   if (redis === undefined) return
-  const { commands } = await openCache(t, {}, { url: redis.url, keyPrefix })
-  const codec = {
-    ...jsonCodec,
-    decode: (_format: string, payload: unknown) => Buffer.from(String(payload), 'hex')
+  const at = { url: redis.url, keyPrefix }
+  const { cache } = await openMemory(t, at, { serializer: msgpackr(), compressAbove: 500 })
+  const values = {
+    date: { at: new Date(0), plain: {} },
+    map: new Map([['a', 1]]),
+    bytes: Buffer.from('beef', 'hex'),
+    long: { text: 'x'.repeat(1000), at: new Date(0) }
   }
-  const kept = new EntryMemory({ commands, keyPrefix, codec, log: silent }, memory)
-  await commands.send('test:cache::key', ['SET', 'test:cache::key', 'beef'])
-  const entry = {
-    header: '',
-    fresh: 0,
-    took: 0,
-    format: 'json',
-    tags: new Map(),
-    payload: Buffer.from('beef')
+  await cache.setMany(values)
+  await remembers(cache, ...Object.keys(values))
+  for (const [key, value] of Object.entries(values)) {
+    const [one, other] = [await cache.get(key), await cache.get(key)]
+    t.same(one, value)
+    t.not(one, other)
+    t.equal(Object.getPrototypeOf(one), Object.getPrototypeOf(value))
   }
-  const found = { ...NOTHING, value: Buffer.from('beef', 'hex'), entry, overdue: Number.NEGATIVE_INFINITY }
-  const ask = async () => [found]
-  await until(async () => {
-    t.equal((await kept.keepAnswers(['test:cache::key'], ask))[0], found)
-    return kept.recall('test:cache::key')
-  })
-  const [one, other] = [kept.recall('test:cache::key')!.value, kept.recall('test:cache::key')!.value]
-  t.ok(Buffer.isBuffer(one))
-  t.same(one, Buffer.from('beef', 'hex'))
-  t.not(one, other)
+  await cache.set('frozen', { list: [1] })
+  await remembers(cache, 'frozen')
+  t.equal(await cache.get('frozen'), await cache.get('frozen'))
+  const own = {
+    name: 'text',
+    serialize: (value: unknown) => String((value as Date).getTime()),
+    deserialize: (text: string) => new Date(Number(text))
+  }
+  const { cache: texts } = await openMemory(t, at, { serializer: own })
+  await texts.set('key', new Date(5))
+  await remembers(texts, 'key')
+  t.same(await texts.get('key'), new Date(5))
 })
 
 t.test('nothing is served past its own end, though Redis does not tell of it', async (t) => {
