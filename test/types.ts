@@ -127,9 +127,9 @@ export async function allThatMayBeGiven() {
     },
     cache: {
       ttl: 'forever',
-      memory: { maxBytes: 1e8, ttl: undefined },
       serializer: { name: 'own', serialize: (value) => String(value), deserialize: (text: string) => text },
       compression: { threshold: 4096 },
+      memory: { maxBytes: 1e8, ttl: undefined },
       redis: { host: 'cache', port: 6379, tls: true }
     },
     rateLimit: { login: false, refresh: { max: 3 }, global: { max: 100, timeWindow: '1 minute' } }

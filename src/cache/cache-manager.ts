@@ -78,9 +78,9 @@ const BATCH = 1000
 
 function share(given: CacheManagerSettings): Shared {
   const codec = new Codec(given)
-  const memory = given.memory && new EntryMemory({ ...given, codec }, given.memory)
-  const told = memory?.commands ?? given.commands
-  const settings = { ...given, commands: codec.binary ? told.inBytes() : told }
+  const commands = codec.binary ? given.commands.inBytes() : given.commands
+  const memory = given.memory && new EntryMemory({ ...given, commands, codec }, given.memory)
+  const settings = { ...given, commands: memory?.commands ?? commands }
   const tags = new Tags(settings)
   const loads = new Loads(settings.commands, tags)
   settings.commands.beforeClose((ms) => loads.close(ms))
@@ -338,9 +338,8 @@ export class CacheManager {
   }
 
   /**
-   * A function whose results are cached, under the keys `<name>:<arguments>`. Its arguments and `this` reach `f`, whose
-   * loader's context does not: it has no place among them, and {@link getOrSet} gives it. Throws a TypeError that
-   * names the option.
+   * A function whose results are cached, under the keys `<name>:<arguments>`. `f` is given its arguments and `this`, and
+   * nothing of how it is loaded: its parameters are those of its callers. Throws a TypeError that names the option.
    */
   fn<This, Args extends unknown[], T>(
     f: (this: This, ...args: Args) => T | Promise<T>,

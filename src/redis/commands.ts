@@ -8,34 +8,34 @@ import { runScript, type Script } from './script.js'
 
 type Written = (keys: readonly string[]) => void
 
+interface Manner {
+  readonly reply: ReplyType
+  readonly written?: Written
+}
+
 const MAX_KEYS = 1000
 
 /** What a manager sees of Redis: commands that end within its own timeout, and nothing of connecting. */
 export class Commands {
   readonly #connection: RedisConnection
   readonly #timeout: number
-  readonly #reply: ReplyType
-  readonly #written: Written | undefined
+  readonly #manner: Manner
 
-  /**
-   * @param timeout the most that one command or script takes, in ms
-   * @param written told the keys of what is not known to change nothing when it has ended, before whoever has sent it
-   */
-  constructor(connection: RedisConnection, timeout: number, reply: ReplyType = 'text', written?: Written) {
+  /** @param timeout the most that one command or script takes, in ms */
+  constructor(connection: RedisConnection, timeout: number, manner: Manner = { reply: 'text' }) {
     this.#connection = connection
     this.#timeout = timeout
-    this.#reply = reply
-    this.#written = written
+    this.#manner = manner
   }
 
   /** The same, but strings in replies are Buffers; names of keys are text still. */
   inBytes(): Commands {
-    return new Commands(this.#connection, this.#timeout, 'bytes', this.#written)
+    return new Commands(this.#connection, this.#timeout, { ...this.#manner, reply: 'bytes' })
   }
 
-  /** The same, with somebody who is told of what is written. */
+  /** The same, with somebody who is told the keys of what is not known to change nothing when it has ended, before whoever has sent it. */
   telling(written: Written): Commands {
-    return new Commands(this.#connection, this.#timeout, this.#reply, written)
+    return new Commands(this.#connection, this.#timeout, { ...this.#manner, written })
   }
 
   get clock(): RedisClock {
@@ -74,14 +74,14 @@ export class Commands {
 
   /** Sends one command, to the node that holds `key`. */
   send<T>(key: string, args: readonly Argument[]): Promise<T> {
-    const reply = this.#connection.send<T>(key, args, this.#timeout, this.#reply)
+    const reply = this.#connection.send<T>(key, args, this.#timeout, this.#manner.reply)
     return args[0] === 'GET' ? reply : this.#tell(reply, [key])
   }
 
   /** Runs a script on its one key. */
   script<T>(script: Script, key: string, args: readonly Argument[]): Promise<T> {
     const work = (client: RedisClient) =>
-      runScript((command) => dispatch(client, key, command, this.#reply), script, key, args)
+      runScript((command) => dispatch(client, key, command, this.#manner.reply), script, key, args)
     const reply = this.#connection.bounded(work, this.#timeout) as Promise<T>
     return script.reads ? reply : this.#tell(reply, [key])
   }
@@ -113,7 +113,7 @@ export class Commands {
   }
 
   #tell<T>(reply: Promise<T>, keys: readonly string[]): Promise<T> {
-    const written = this.#written
+    const { written } = this.#manner
     if (written === undefined) return reply
     // Also when it has failed: it may have been carried out, or be yet.
     const tell = () => written(keys)
@@ -129,7 +129,7 @@ export class Commands {
   ): Promise<void> {
     const send = async (client: RedisClient, batch: readonly number[]) => {
       const args = batch.map((at) => keys[at]!)
-      return dispatch(client, args[0], [command, ...args], this.#reply) as Promise<R>
+      return dispatch(client, args[0], [command, ...args], this.#manner.reply) as Promise<R>
     }
     await this.#connection.bounded(async (client) => {
       const batches = batchesOf(keys, isCluster(client) ? calculateSlot : () => 0)
