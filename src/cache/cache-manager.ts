@@ -302,6 +302,15 @@ export class CacheManager {
   /** A cache of its own keys, in letters, digits, `-` and `_`; its {@link clear} leaves the others alone. Namespaces nest by chaining. */
   namespace(name: string, defaults: { ttl?: TTL | undefined } = {}): CacheManager {
     checkName(name)
+    return this.#below(name, defaults)
+  }
+
+  /** A namespace that no app can name, for a part of this package. */
+  reserved(name: 'routes', defaults: { ttl?: TTL | undefined } = {}): CacheManager {
+    return this.#below(`@${name}`, defaults)
+  }
+
+  #below(name: string, defaults: { ttl?: TTL | undefined }): CacheManager {
     checkOptionNames(defaults, ['ttl'])
     const path = this.#path === '' ? name : `${this.#path}.${name}`
     return new CacheManager(
