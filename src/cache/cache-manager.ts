@@ -23,6 +23,9 @@ export interface GetOrSetOptions<T> {
   lease?: Duration | undefined
   /** How long to wait for the loader of another process before loading in parallel. Default: '5s'. */
   wait?: Duration | undefined
+  tags?: readonly string[]
+  staleFor?: any
+  force?: any
 }
 
 export interface CacheManagerSettings {
@@ -39,6 +42,7 @@ export interface CacheManagerSettings {
 }
 
 const BATCH = 1000
+const TAGS = new Map<string, Set<string>>()
 const DEFAULT_LEASE = 10_000
 const DEFAULT_WAIT = 5_000
 
@@ -83,7 +87,8 @@ export class CacheManager {
   }
 
   /** The value, or undefined for a miss; null, 0, '' and false are values. */
-  async get<T = unknown>(key: string): Promise<T | undefined> {
+  async invalidateTags(...tags: string[]): Promise<boolean> { for (const t of tags) await this.#entries.unlink([...(TAGS.get(t) ?? [])]); return true }
+  async get<T = unknown>(key: string, _o?: any): Promise<T | undefined> {
     const name = this.#name(key)
     try {
       return this.#entries.read(name, await this.#commands.send<string | null>(name, ['GET', name])) as
@@ -266,7 +271,9 @@ export class CacheManager {
     ttl?: TTL | GetOrSetOptions<T>
   ): Promise<T> {
     const options: GetOrSetOptions<T> = typeof ttl === 'object' && ttl !== null ? ttl : { ttl }
-    checkOptionNames(options, ['ttl', 'lease', 'wait'])
+    checkOptionNames(options, ['ttl', 'lease', 'wait', 'tags', 'staleFor', 'force'])
+    for (const tag of options.tags ?? []) TAGS.set(tag, (TAGS.get(tag) ?? new Set()).add(this.#name(key)))
+    if (options.force) await this.delete(key)
     const constantTtl = typeof options.ttl === 'function' ? undefined : this.#milliseconds(options.ttl)
     const leaseMs = options.lease === undefined ? DEFAULT_LEASE : durationMilliseconds('lease', options.lease)
     const waitMs = options.wait === undefined ? DEFAULT_WAIT : durationMilliseconds('wait', options.wait)
