@@ -4,7 +4,7 @@ import type { TTL } from '../src/duration.js'
 import { invalidOption } from '../src/options/rules.js'
 import { answerFromCache } from './response-cache/answers.js'
 import { earlyRoute, isConcerned } from './response-cache/early-routes.js'
-import { invalidate, isSafe, OWN_PATH } from './response-cache/invalidation.js'
+import { invalidate, isSafe, OWN_PATHS } from './response-cache/invalidation.js'
 import { prepend } from './response-cache/route-hooks.js'
 import {
   parseCache,
@@ -63,12 +63,12 @@ const responseCache: FastifyPluginAsync<{ maxValueBytes: number | undefined }> =
       if (!methods.every((method) => method === 'GET' || method === 'HEAD'))
         throw invalidOption(`${describe(route)}: option "config.cache" is for GET and HEAD`)
       answerFromCache(routes, route, settings, maxValueBytes)
-      if (!cached.has(pattern)) for (const changing of unsafe.get(pattern) ?? []) invalidateBy(OWN_PATH, changing)
+      if (!cached.has(pattern)) for (const changing of unsafe.get(pattern) ?? []) invalidateBy(OWN_PATHS, changing)
       cached.add(pattern)
     }
     if (methods.every(isSafe)) return
     unsafe.set(pattern, [...(unsafe.get(pattern) ?? []), route])
-    if (cached.has(pattern)) invalidateBy(OWN_PATH, route)
+    if (cached.has(pattern)) invalidateBy(OWN_PATHS, route)
   })
 }
 

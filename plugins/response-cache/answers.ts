@@ -9,7 +9,7 @@ import { type Question, questions } from './question.js'
 import { enclose } from './route-hooks.js'
 import type { CacheSettings } from './settings.js'
 import { ageOf, type StoredAnswer } from './stored-answer.js'
-import { acceptWork, type Done, isWithinWork, offerWork, runWork, type Turn, takeTurn } from './turns.js'
+import { acceptWork, beginWork, type Done, isWithinWork, offerWork, type Turn, takeTurn } from './turns.js'
 
 /** Answers a route from the cache, in its last preHandler, and keeps what its handler answers, in its first onSend. */
 export function answerFromCache(
@@ -79,7 +79,11 @@ export function answerFromCache(
     if (typeof question === 'string') return alone(question)
     const { key, wishes } = question
     const exchange = { rules, before: reply.getHeaders(), conditions: takeConditions(request) }
-    const lead = (done: Done, fwd: Forwarded) => expect(request, reply, exchange, { fwd }, runWork(key, done, next))
+    const lead = (turn: Done, fwd: Forwarded) => {
+      const { done, run } = beginWork(key, turn)
+      expect(request, reply, exchange, { fwd }, done)
+      run(next)
+    }
     const offered = acceptWork(key)
     if (offered !== undefined) return lead(offered, 'stale')
     if (isWithinWork(key)) return alone('recursion')

@@ -54,12 +54,12 @@ export function wishesOf({ 'cache-control': header, pragma }: Record<string, Hea
 }
 
 /** For how many seconds the handler says that its answer is fresh, in the order of RFC 9111, section 4.2.1; undefined when it does not say. */
-export function freshnessOf(directives: Directives, expires: HeaderValue, now: number): number | undefined {
+export function freshnessOf(directives: Directives, expires: HeaderValue, date: number): number | undefined {
   const seconds = secondsOf(directives, 's-maxage') ?? secondsOf(directives, 'max-age')
   if (seconds !== undefined || expires === undefined) return seconds
   const until = Date.parse(String(expires))
   // An invalid date, and 0 above all, is in the past: RFC 9111, section 5.3.
-  return Number.isNaN(until) ? 0 : Math.max(0, (until - now) / 1000)
+  return Number.isNaN(until) ? 0 : Math.max(0, (until - date) / 1000)
 }
 
 /** Cache-Control of an answer that belongs to one user: `private`, and nothing for caches that others share. */

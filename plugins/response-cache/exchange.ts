@@ -49,6 +49,8 @@ export function serve(
   outcomes.set(request, { ...exchange, status, found })
   replay(reply, found)
   reply.header('age', Math.floor(ageOf(found)))
+  // When it was made, as any cache says: by it others tell how old Expires lets it become.
+  reply.header('date', new Date(found.date).toUTCString())
   reply.send(bodyOf(found) ?? undefined)
 }
 
@@ -91,9 +93,9 @@ function addDirectives(reply: FastifyReply, { auth, vary }: AnswerRules): void {
   if (auth === 'vary') reply.header('cache-control', makePrivate(directives))
   else if (directives !== undefined) reply.header('cache-control', directives)
   const varies = [...vary, ...(auth === 'vary' ? ['Authorization', 'Cookie'] : [])]
-  const named = namesIn(reply.getHeader('vary'))
-  const missing = varies.filter((name) => !named.includes(name.toLowerCase()))
-  if (missing.length > 0) reply.header('vary', [...named, ...missing].join(', '))
+  const named = reply.getHeader('vary')
+  const missing = varies.filter((name) => !namesIn(named).includes(name.toLowerCase()))
+  if (missing.length > 0) reply.header('vary', [...(named === undefined ? [] : [named]), ...missing].join(', '))
 }
 
 /** 304 Not Modified: RFC 9110, section 15.4.5. */

@@ -43,5 +43,15 @@ export async function invalidate(
   }
 }
 
-/** A successful request by an unsafe method takes the answers of its own path away: RFC 9111, section 4.4. */
-export const OWN_PATH: RouteInvalidation = { routes: pathOf }
+/** A successful request by an unsafe method takes the answers of its own path away, and of those that its answer names: RFC 9111, section 4.4. */
+export const OWN_PATHS: RouteInvalidation = {
+  // By their tags, and not as `routes`: a star that a client has put into a path is no glob.
+  tags: (request, reply) => {
+    const here = `${request.protocol}://${request.host}${request.url}`
+    const named = [reply.getHeader('location'), reply.getHeader('content-location')]
+      .filter((location) => location !== undefined && URL.canParse(String(location), here))
+      .map((location) => new URL(String(location), here))
+      .filter(({ origin }) => origin === new URL(here).origin)
+    return [pathOf(request), ...named.map(({ pathname }) => normalizePath(pathname))].map(pathTag)
+  }
+}

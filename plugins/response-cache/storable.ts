@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { freshnessOf, parseDirectives } from './cache-control.js'
+import { freshnessOf, type HeaderValue, parseDirectives } from './cache-control.js'
 import type { CacheSettings } from './settings.js'
 import { changedHeaders, type Headers, isEncoded, type StoredAnswer } from './stored-answer.js'
 
@@ -14,6 +14,10 @@ const OTHERS_VARY = /^(?:origin|access-control-request-.*|accept-encoding)$/
 /** The names in a header that lists names. */
 export const namesIn = (header: unknown): string[] =>
   header === undefined ? [] : String(header).toLowerCase().split(',').map((name) => name.trim()).filter(Boolean)
+
+/** What is no age is older than anything. */
+const toAge = (header: HeaderValue): number =>
+  header === undefined ? 0 : /^\d+$/.test(String(header)) ? Number(header) : Number.POSITIVE_INFINITY
 
 /** What tells whether an answer is stored, and for how long. */
 export interface AnswerRules extends Pick<CacheSettings, 'vary' | 'auth'> {
@@ -49,10 +53,13 @@ export function storedAnswer(
     return 'vary'
   if (payload != null && Buffer.byteLength(payload) > maxBytes) return 'too-large'
 
-  const age = Number(headers.age ?? 0) || 0
-  const declared = freshnessOf(directives, headers.expires, now)
+  // Both are there when the handler has its answer from elsewhere: RFC 9111, section 4.2.3.
+  const dated = Date.parse(String(headers.date))
+  const date = Number.isNaN(dated) ? now : Math.min(now, dated)
+  const age = Math.max((now - date) / 1000, toAge(headers.age))
+  const declared = freshnessOf(directives, headers.expires, date)
   const ttl = declared === undefined ? seconds : Math.min(seconds ?? declared, declared)
-  if (ttl !== null && ttl <= age) return 'expired'
+  if (age >= (ttl ?? Number.POSITIVE_INFINITY)) return 'expired'
   return {
     status,
     headers: changedHeaders(before, headers),

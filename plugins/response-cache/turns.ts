@@ -67,13 +67,15 @@ interface Work {
 
 const chain = new AsyncLocalStorage<Work>()
 
-/** Runs `next` as work on `key`: a request for the same answer that comes of it must not wait for it. */
-export function runWork(key: string, lead: Done, next: () => void): Done {
+/** Begins work on `key`. What is run within it must not wait for it when it asks for the same answer. */
+export function beginWork(key: string, lead: Done): { done: Done; run(next: () => void): void } {
   const work: Work = { key, offered: undefined, running: true, within: chain.getStore() }
-  chain.run(work, next)
-  return (answer) => {
-    work.running = false
-    lead(answer)
+  return {
+    done(answer) {
+      work.running = false
+      lead(answer)
+    },
+    run: (next) => chain.run(work, next)
   }
 }
 
