@@ -55,8 +55,8 @@ export function storedAnswer(
 
   // Both are there when the handler has its answer from elsewhere: RFC 9111, section 4.2.3.
   const dated = Date.parse(String(headers.date))
-  const date = Number.isNaN(dated) ? now : Math.min(now, dated)
-  const age = Math.max((now - date) / 1000, toAge(headers.age))
+  const date = Number.isNaN(dated) ? now : dated
+  const age = Math.max(0, (now - date) / 1000, toAge(headers.age))
   const declared = freshnessOf(directives, headers.expires, date)
   const ttl = declared === undefined ? seconds : Math.min(seconds ?? declared, declared)
   if (age >= (ttl ?? Number.POSITIVE_INFINITY)) return 'expired'

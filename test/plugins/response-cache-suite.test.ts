@@ -13,6 +13,7 @@ async function fetch(url: string, init: { method?: string; headers?: [string, st
   const headers: Record<string, string[]> = {}
   for (const [name, value] of init.headers ?? []) (headers[name.toLowerCase()] ??= []).push(String(value))
   const request = send(url, { method: init.method ?? 'GET', headers, agent: false })
+  if (init.body !== undefined) request.setHeader('content-length', Buffer.byteLength(init.body))
   request.end(init.body)
   const [response] = await once(request, 'response')
   let text = ''
