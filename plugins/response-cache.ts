@@ -16,7 +16,7 @@ import {
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** How long the answers of this GET route may be served again, or how in more detail; false for not at all. */
-    cache?: TTL | false | RouteCacheOptions | undefined
+    cache?: TTL | false | (RouteCacheOptions & object) | undefined
     /** What a successful answer of this route makes stale: keys of `fastify.cache`, patterns (with `*`, `?` or `[`), or more. */
     invalidates?: string | readonly string[] | RouteInvalidation | undefined
   }
