@@ -62,7 +62,7 @@ const responseCache: FastifyPluginAsync<{ maxValueBytes: number | undefined }> =
     if (settings !== undefined) {
       if (!methods.every((method) => method === 'GET' || method === 'HEAD'))
         throw invalidOption(`${describe(route)}: option "config.cache" is for GET and HEAD`)
-      answerFromCache(routes, route, settings, maxValueBytes)
+      answerFromCache(cache, route, settings, maxValueBytes)
       if (!cached.has(pattern)) for (const changing of unsafe.get(pattern) ?? []) invalidateBy(OWN_PATHS, changing)
       cached.add(pattern)
     }

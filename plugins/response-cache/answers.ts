@@ -42,8 +42,9 @@ export function answerFromCache(
   /** What the cache has for a request, and why its handler is to run if that is nothing. */
   async function look(request: FastifyRequest, { key, tags, wishes }: Question): Promise<[Turn, Forwarded]> {
     if (request.method === 'HEAD' || wishes.onlyIfCached) {
-      const found = wishes.noCache ? undefined : await routes.get<StoredAnswer>(key, { tags })
-      return found !== undefined && isWelcome(found, wishes) ? [{ found }, missed] : [undefined, missed]
+      const found = await routes.get<StoredAnswer>(key, { tags })
+      if (found === undefined) return [undefined, missed]
+      return [!wishes.noCache && isWelcome(found, wishes) ? { found } : undefined, 'request']
     }
     const repeated = repeat(request)
     const refresh = async (stale: StoredAnswer) =>

@@ -5,7 +5,7 @@ export type Forwarded = 'bypass' | 'request' | 'miss' | 'uri-miss' | 'stale'
 
 export interface CacheStatus {
   fwd?: Forwarded | undefined
-  /** Seconds of freshness left; negative for a stale answer. */
+  /** Seconds of freshness left; negative for a stale answer, Infinity where it has no end. */
   ttl?: number | undefined
   stored?: boolean | undefined
   /** Another request's handler ran for this one as well. */
@@ -17,7 +17,7 @@ export interface CacheStatus {
 /** Adds our part to Cache-Status (RFC 9211); what the handler's own sources had to say stands before it. */
 export function addCacheStatus(reply: FastifyReply, { fwd, ttl, stored, collapsed, detail }: CacheStatus): void {
   const parts = ['fastify-redis-auth', fwd === undefined ? 'hit' : `fwd=${fwd}`]
-  if (ttl !== undefined) parts.push(`ttl=${Math.floor(ttl)}`)
+  if (ttl !== undefined && Number.isFinite(ttl)) parts.push(`ttl=${Math.floor(ttl)}`)
   if (stored) parts.push('stored')
   if (collapsed) parts.push('collapsed')
   if (detail !== undefined) parts.push(`detail=${detail}`)
