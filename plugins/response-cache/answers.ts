@@ -9,7 +9,7 @@ import { type Question, questions } from './question.js'
 import { enclose } from './route-hooks.js'
 import type { CacheSettings } from './settings.js'
 import { ageOf, type StoredAnswer } from './stored-answer.js'
-import { acceptWork, beginWork, type Done, isWithinWork, offerWork, type Turn, takeTurn } from './turns.js'
+import { acceptWork, beginWork, type Done, isWithinWork, offerWork, repeatsSecure, type Turn, takeTurn } from './turns.js'
 
 /** Answers a route from the cache, in its last preHandler, and keeps what its handler answers, in its first onSend. */
 export function answerFromCache(
@@ -47,8 +47,9 @@ export function answerFromCache(
       return [!wishes.noCache && isWelcome(found, wishes) ? { found } : undefined, 'request']
     }
     const repeated = repeat(request)
+    const secure = request.protocol === 'https'
     const refresh = async (stale: StoredAnswer) =>
-      stale.strict ? undefined : offerWork(key, () => request.server.inject(repeated))
+      stale.strict ? undefined : offerWork(key, secure, () => request.server.inject(repeated))
     const turn = (force: boolean) => {
       const options = { ttl: (answer?: StoredAnswer) => answer?.ttl ?? 'forever', tags, staleFor, force } as const
       return takeTurn((load) => routes.getOrSet(key, load, options), refresh)
@@ -70,6 +71,7 @@ export function answerFromCache(
       request.log.warn(details, 'This request could not be cached: its handler runs')
       alone('failed')
     }
+    if (repeatsSecure()) Object.assign(request.raw.socket, { encrypted: true })
     let question: Question | string
     try {
       question = ask(request)

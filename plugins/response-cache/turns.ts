@@ -61,6 +61,8 @@ interface Work {
   readonly key: string
   /** Set while the request that is to run it has not arrived yet. */
   offered: Done | undefined
+  /** Whether that request is one over TLS, which inject() does not know. */
+  readonly secure: boolean
   running: boolean
   readonly within: Work | undefined
 }
@@ -69,7 +71,7 @@ const chain = new AsyncLocalStorage<Work>()
 
 /** Begins work on `key`. What is run within it must not wait for it when it asks for the same answer. */
 export function beginWork(key: string, lead: Done): { done: Done; run(next: () => void): void } {
-  const work: Work = { key, offered: undefined, running: true, within: chain.getStore() }
+  const work: Work = { key, offered: undefined, secure: false, running: true, within: chain.getStore() }
   return {
     done(answer) {
       work.running = false
@@ -80,11 +82,22 @@ export function beginWork(key: string, lead: Done): { done: Done; run(next: () =
 }
 
 /** Calls `send`, whose request is to run its handler for the answer of `key`: known by what it comes of, which no header can feign. */
-export const offerWork = (key: string, send: () => Promise<unknown>): Promise<StoredAnswer | undefined> =>
+export const offerWork = (
+  key: string,
+  secure: boolean,
+  send: () => Promise<unknown>
+): Promise<StoredAnswer | undefined> =>
   new Promise((done) => {
     const end = () => done(undefined)
-    chain.run({ key, offered: done, running: true, within: chain.getStore() }, () => send().then(end, end))
+    const work: Work = { key, offered: done, secure, running: true, within: chain.getStore() }
+    chain.run(work, () => send().then(end, end))
   })
+
+/** Whether this request repeats one over TLS. */
+export function repeatsSecure(): boolean {
+  const work = chain.getStore()
+  return work?.offered !== undefined && work.secure
+}
 
 /** The offer to run the handler for `key` that this request comes of, once. */
 export function acceptWork(key: string): Done | undefined {
