@@ -63,7 +63,8 @@ const responseCache: FastifyPluginAsync<{ maxValueBytes: number | undefined }> =
       if (!methods.every((method) => method === 'GET' || method === 'HEAD'))
         throw invalidOption(`${describe(route)}: option "config.cache" is for GET and HEAD`)
       answerFromCache(cache, route, settings, maxValueBytes)
-      if (!cached.has(pattern)) for (const changing of unsafe.get(pattern) ?? []) invalidateBy(OWN_PATHS, changing)
+      if (!cached.has(pattern))
+        for (const changing of unsafe.get(pattern) ?? []) invalidateBy(OWN_PATHS, changing)
       cached.add(pattern)
     }
     if (methods.every(isSafe)) return

@@ -49,7 +49,8 @@ export function wishesOf({ 'cache-control': header, pragma }: Record<string, Hea
     onlyIfCached: directives.has('only-if-cached'),
     maxAge,
     minFresh: secondsOf(directives, 'min-fresh'),
-    maxStale: directives.get('max-stale') === '' ? Number.POSITIVE_INFINITY : secondsOf(directives, 'max-stale')
+    maxStale:
+      directives.get('max-stale') === '' ? Number.POSITIVE_INFINITY : secondsOf(directives, 'max-stale')
   }
 }
 
@@ -66,6 +67,8 @@ export function freshnessOf(directives: Directives, expires: HeaderValue, date: 
 export function makePrivate(header: HeaderValue): string {
   const others = [...parseDirectives(header)]
     .filter(([name]) => !['private', 'public', 's-maxage', 'proxy-revalidate'].includes(name))
-    .map(([name, value]) => (value === '' ? name : `${name}=${/^[\w.-]+$/.test(value) ? value : JSON.stringify(value)}`))
+    .map(([name, value]) =>
+      value === '' ? name : `${name}=${/^[\w.-]+$/.test(value) ? value : JSON.stringify(value)}`
+    )
   return ['private', ...others].join(', ')
 }

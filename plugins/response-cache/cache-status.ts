@@ -15,7 +15,10 @@ export interface CacheStatus {
 }
 
 /** Adds our part to Cache-Status (RFC 9211); what the handler's own sources had to say stands before it. */
-export function addCacheStatus(reply: FastifyReply, { fwd, ttl, stored, collapsed, detail }: CacheStatus): void {
+export function addCacheStatus(
+  reply: FastifyReply,
+  { fwd, ttl, stored, collapsed, detail }: CacheStatus
+): void {
   const parts = ['fastify-redis-auth', fwd === undefined ? 'hit' : `fwd=${fwd}`]
   if (ttl !== undefined && Number.isFinite(ttl)) parts.push(`ttl=${Math.floor(ttl)}`)
   if (stored) parts.push('stored')

@@ -26,4 +26,5 @@ export const isConcerned = ({ config }: RouteOptions): boolean =>
 export const earlyRoute = (instance: FastifyInstance): RouteOptions | undefined =>
   declared
     .get(instance.server)
-    ?.find(({ instance: its }) => its === instance || Object.prototype.isPrototypeOf.call(instance, its))?.route
+    ?.find(({ instance: its }) => its === instance || Object.prototype.isPrototypeOf.call(instance, its))
+    ?.route

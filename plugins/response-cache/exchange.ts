@@ -21,8 +21,9 @@ type Outcome = Exchange & { status: CacheStatus; found?: StoredAnswer; lead?: Do
 const outcomes = new WeakMap<FastifyRequest, Outcome | CacheStatus>()
 
 /** The handler runs, and its answer is none of ours. */
-export const leaveAlone = (request: FastifyRequest, detail: string): void => {
+export function leaveAlone(request: FastifyRequest, detail: string, next: () => void): void {
   outcomes.set(request, { fwd: 'bypass', detail })
+  next()
 }
 
 /** The handler runs; with `lead` for all who ask, which it ends in any case. */
@@ -46,6 +47,8 @@ export function serve(
   found: StoredAnswer,
   status: CacheStatus
 ): void {
+  // It was answered while it waited: its handlerTimeout is over.
+  if (reply.sent) return
   outcomes.set(request, { ...exchange, status, found })
   replay(reply, found)
   reply.header('age', Math.floor(ageOf(found)))
@@ -55,7 +58,11 @@ export function serve(
 }
 
 /** onSend: hands out what the handler has answered, and completes the headers of every answer. */
-export async function complete(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+export async function complete(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown
+): Promise<unknown> {
   const outcome = outcomes.get(request)
   // A guard has refused the request.
   if (outcome === undefined) return payload
@@ -67,7 +74,8 @@ export async function complete(request: FastifyRequest, reply: FastifyReply, pay
   let { status } = outcome
   let body = payload
   // Hooks before us have seen the answer a second time. What they made of it the first time is what was stored.
-  if (found !== undefined && isEncoded(reply.getHeaders()) === isEncoded(found.headers)) body = bodyOf(found) ?? payload
+  if (found !== undefined && isEncoded(reply.getHeaders()) === isEncoded(found.headers))
+    body = bodyOf(found) ?? payload
   if (found === undefined) addValidator(reply, body)
   if (lead !== undefined) {
     const answer = storedAnswer(reply, body, before, rules)
@@ -95,7 +103,8 @@ function addDirectives(reply: FastifyReply, { auth, vary }: AnswerRules): void {
   const varies = [...vary, ...(auth === 'vary' ? ['Authorization', 'Cookie'] : [])]
   const named = reply.getHeader('vary')
   const missing = varies.filter((name) => !namesIn(named).includes(name.toLowerCase()))
-  if (missing.length > 0) reply.header('vary', [...(named === undefined ? [] : [named]), ...missing].join(', '))
+  if (missing.length > 0)
+    reply.header('vary', [...(named === undefined ? [] : [named]), ...missing].join(', '))
 }
 
 /** 304 Not Modified: RFC 9110, section 15.4.5. */

@@ -37,7 +37,8 @@ export async function invalidate(
       tags.length > 0 && cache.invalidateTags(...tags),
       ...paths.filter(isGlob).map((glob) => routes.deletePattern(pathGlob(glob)))
     ])
-    if (cache.stats().errors > failed) warn({}, 'What this answer has made stale is still in the cache: Redis is away')
+    if (cache.stats().errors > failed)
+      warn({}, 'What this answer has made stale is still in the cache: Redis is away')
   } catch (err) {
     warn({ err }, 'What this answer has made stale is still in the cache')
   }

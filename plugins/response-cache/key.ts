@@ -29,7 +29,11 @@ export const pathGlob = (glob: string): string => `${glob} *`
  * The key of what a request would be answered: its path, and a hash of what else the answer depends on. The origin is part
  * of it (RFC 9111, section 2): else whoever sends a Host of his own has it in the links of everybody's answer.
  */
-export function routeKey(request: FastifyRequest, settings: CacheSettings, constraints: readonly string[]): string {
+export function routeKey(
+  request: FastifyRequest,
+  settings: CacheSettings,
+  constraints: readonly string[]
+): string {
   const [path, query] = split(request.url)
   const { protocol, host, headers } = request
   const variant = [
@@ -65,7 +69,11 @@ function parameterName(parameter: string): string {
 }
 
 const normalizeValue = (value: string | string[] | undefined): string | null =>
-  value === undefined ? null : String(value).trim().replace(/\s*,\s*/g, ',')
+  value === undefined
+    ? null
+    : String(value)
+        .trim()
+        .replace(/\s*,\s*/g, ',')
 
 /** Whom an answer belongs to: who was authenticated by us, or a hash of what was sent to authenticate. */
 function userOf(request: FastifyRequest): string | null {

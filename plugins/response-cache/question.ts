@@ -25,7 +25,8 @@ export function questions(route: RouteOptions, settings: CacheSettings) {
     if (auth === 'bypass' && headers.authorization !== undefined) return 'authorization'
     if (auth === 'bypass' && headers.cookie !== undefined) return 'cookie'
     if (headers.range !== undefined) return 'range'
-    if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined) return 'precondition'
+    if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined)
+      return 'precondition'
     if (wishes.noStore) return 'no-store'
     if (Buffer.byteLength(path) > LONGEST_PATH) return 'uri-too-long'
     return {

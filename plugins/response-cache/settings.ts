@@ -1,6 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Duration, type TTL, toMilliseconds } from '../../src/duration.js'
-import { callback, checkOptions, duration, invalidOption, isObject, type Rules } from '../../src/options/rules.js'
+import {
+  callback,
+  checkOptions,
+  duration,
+  invalidOption,
+  isObject,
+  type Rules
+} from '../../src/options/rules.js'
 
 type OneOrMore = string | readonly string[]
 
@@ -71,7 +78,10 @@ const cacheRules: Rules<RouteCacheOptions> = {
     'be the name of a request header, or a list of them'
   ],
   query: [areNames, 'be the name of a query parameter, or a list of them'],
-  auth: [(value) => ['bypass', 'vary', 'ignore'].includes(value as string), "be 'bypass', 'vary' or 'ignore'"],
+  auth: [
+    (value) => ['bypass', 'vary', 'ignore'].includes(value as string),
+    "be 'bypass', 'vary' or 'ignore'"
+  ],
   key: callback
 }
 
@@ -80,7 +90,9 @@ const invalidationRules: Rules<RouteInvalidation> = {
   patterns: names,
   tags: names,
   routes: [
-    (value) => isFunction(value) || (areNames(value) && list(value as OneOrMore).every((path) => /^[/*?[]/.test(path))),
+    (value) =>
+      isFunction(value) ||
+      (areNames(value) && list(value as OneOrMore).every((path) => /^[/*?[]/.test(path))),
     'be a path that begins with a slash, a glob, a list of them, or a function'
   ],
   on: callback
@@ -110,7 +122,10 @@ const GLOB = /[*?[]/
 export const isGlob = (text: string): boolean => GLOB.test(text)
 
 /** Checks `config.invalidates`, which is there. */
-export function parseInvalidation(route: string, invalidates: OneOrMore | RouteInvalidation): RouteInvalidation {
+export function parseInvalidation(
+  route: string,
+  invalidates: OneOrMore | RouteInvalidation
+): RouteInvalidation {
   if (typeof invalidates === 'string' || Array.isArray(invalidates)) {
     if (!areNames(invalidates))
       throw invalidOption(`${route}: option "config.invalidates" must be without empty strings`)
@@ -118,7 +133,9 @@ export function parseInvalidation(route: string, invalidates: OneOrMore | RouteI
     return { keys: strings.filter((text) => !isGlob(text)), patterns: strings.filter(isGlob) }
   }
   if (!isObject(invalidates))
-    throw invalidOption(`${route}: option "config.invalidates" must be a string, a list of them, or an object of options`)
+    throw invalidOption(
+      `${route}: option "config.invalidates" must be a string, a list of them, or an object of options`
+    )
   checkOptions(`${route}: config.invalidates`, invalidates, invalidationRules)
   return invalidates as RouteInvalidation
 }

@@ -13,7 +13,13 @@ const OTHERS_VARY = /^(?:origin|access-control-request-.*|accept-encoding)$/
 
 /** The names in a header that lists names. */
 export const namesIn = (header: unknown): string[] =>
-  header === undefined ? [] : String(header).toLowerCase().split(',').map((name) => name.trim()).filter(Boolean)
+  header === undefined
+    ? []
+    : String(header)
+        .toLowerCase()
+        .split(',')
+        .map((name) => name.trim())
+        .filter(Boolean)
 
 /** What is no age is older than anything. */
 const toAge = (header: HeaderValue): number =>

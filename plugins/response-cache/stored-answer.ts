@@ -25,7 +25,9 @@ const UNSTORABLE =
 
 /** What has changed of the headers since `before`, of that which may be stored. Vary is left out: whoever serves it again names what the route varies by. */
 export function changedHeaders(before: Headers, after: Headers): StoredAnswer['headers'] {
-  const named = String(after.connection ?? '').toLowerCase().split(/\s*,\s*/)
+  const named = String(after.connection ?? '')
+    .toLowerCase()
+    .split(/\s*,\s*/)
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
     (name) => String(before[name]) !== String(after[name]) && !UNSTORABLE.test(name) && !named.includes(name)
   )

@@ -26,7 +26,11 @@ t.test("with auth 'vary' each user has answers of his own, private, in all his s
   const { app, url, keyPrefix } = await open(t)
   let runs = 0
   const config = { cache: { ttl: '30s', auth: 'vary' } } as const
-  app.get('/mine', { config, onRequest: [app.authenticate] }, async ({ user }) => `${(user as { sub: string }).sub} ${++runs}`)
+  app.get(
+    '/mine',
+    { config, onRequest: [app.authenticate] },
+    async ({ user }) => `${(user as { sub: string }).sub} ${++runs}`
+  )
   const [alice, again, bob] = [await login(app, 'alice'), await login(app, 'alice'), await login(app, 'bob')]
   const get = ({ access_token }: { access_token: string }) =>
     app.inject({ url: '/mine', headers: bearer(access_token) })
@@ -56,33 +60,40 @@ t.test('a session that has ended is refused before what was kept for it', async 
   t.equal((await get()).statusCode, 401)
 })
 
-t.test('credentials of others than authenticate are told apart by a hash, and never written down', async (t) => {
-  const { app, url, keyPrefix } = await open(t)
-  const config = { cache: { ttl: '30s', auth: 'vary' } } as const
-  // Not ours: the host has put there whoever the request claims to be.
-  app.get('/mine', {
-    config,
-    onRequest: async (request) => {
-      Object.assign(request, { user: { sub: 'same' } })
-    }
-  }, async ({ headers }) => `${headers.authorization} ${headers.cookie}`)
-  const people = [
-    { authorization: 'Basic YWxpY2U6c2VjcmV0' },
-    { authorization: 'Basic Ym9iOnNlY3JldA==' },
-    { cookie: 'sid=alice' },
-    { cookie: 'sid=bob' },
-    { authorization: 'Basic YWxpY2U6c2VjcmV0', cookie: 'sid=bob' },
-    {}
-  ]
-  for (const expected of ['fwd=miss; stored', 'hit'])
-    for (const headers of people as Record<string, string>[]) {
-      const answer = await app.inject({ url: '/mine', headers })
-      t.equal(answer.body, `${headers.authorization} ${headers.cookie}`)
-      t.equal(fate(answer), expected)
-    }
-  const client = await observer(t, url)
-  for (const key of await client.keys(`${keyPrefix}*`)) t.notMatch(key, /YWxp|Ym9i|sid/)
-})
+t.test(
+  'credentials of others than authenticate are told apart by a hash, and never written down',
+  async (t) => {
+    const { app, url, keyPrefix } = await open(t)
+    const config = { cache: { ttl: '30s', auth: 'vary' } } as const
+    // Not ours: the host has put there whoever the request claims to be.
+    app.get(
+      '/mine',
+      {
+        config,
+        onRequest: async (request) => {
+          Object.assign(request, { user: { sub: 'same' } })
+        }
+      },
+      async ({ headers }) => `${headers.authorization} ${headers.cookie}`
+    )
+    const people = [
+      { authorization: 'Basic YWxpY2U6c2VjcmV0' },
+      { authorization: 'Basic Ym9iOnNlY3JldA==' },
+      { cookie: 'sid=alice' },
+      { cookie: 'sid=bob' },
+      { authorization: 'Basic YWxpY2U6c2VjcmV0', cookie: 'sid=bob' },
+      {}
+    ]
+    for (const expected of ['fwd=miss; stored', 'hit'])
+      for (const headers of people as Record<string, string>[]) {
+        const answer = await app.inject({ url: '/mine', headers })
+        t.equal(answer.body, `${headers.authorization} ${headers.cookie}`)
+        t.equal(fate(answer), expected)
+      }
+    const client = await observer(t, url)
+    for (const key of await client.keys(`${keyPrefix}*`)) t.notMatch(key, /YWxp|Ym9i|sid/)
+  }
+)
 
 t.test("what the handler says of caching becomes private with auth 'vary'", async (t) => {
   const { app } = await open(t)
@@ -90,7 +101,8 @@ t.test("what the handler says of caching becomes private with auth 'vary'", asyn
     reply.header('cache-control', headers['x-directives'])
     return 'x'
   })
-  const get = (directives: string) => app.inject({ url: '/x', headers: { 'x-directives': directives, cookie: directives } })
+  const get = (directives: string) =>
+    app.inject({ url: '/x', headers: { 'x-directives': directives, cookie: directives } })
   for (const [directives, expected] of [
     ['public, max-age=60', 'private, max-age=60'],
     ['private', 'private'],
@@ -122,11 +134,15 @@ for (const auth of ['bypass', 'vary', 'ignore'] as const)
       if (auth === 'ignore' || headers.cookie === undefined) reply.header('set-cookie', `sid=${who}`)
       return who
     })
-    const get = (cookie?: string) => app.inject({ url: '/x', headers: cookie === undefined ? {} : { cookie } })
+    const get = (cookie?: string) =>
+      app.inject({ url: '/x', headers: cookie === undefined ? {} : { cookie } })
     const all = await Promise.all(['alice', 'bob', 'alice', 'bob', undefined, undefined].map(get))
     for (const cookie of ['alice', 'bob', undefined]) all.push(await get(cookie))
     const expected = ['alice', 'bob', 'alice', 'bob', 'nobody', 'nobody', 'alice', 'bob', 'nobody']
-    t.strictSame(all.map(({ body }) => body), expected)
+    t.strictSame(
+      all.map(({ body }) => body),
+      expected
+    )
     for (const [n, { headers }] of all.entries())
       if (headers['set-cookie'] !== undefined) t.equal(headers['set-cookie'], `sid=${expected[n]}`)
   })

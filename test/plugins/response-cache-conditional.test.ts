@@ -12,7 +12,11 @@ t.test('If-None-Match is answered 304, by what was stored and by what was just m
     return { some: 'body' }
   })
   const get = (ifNoneMatch?: string, method: 'GET' | 'HEAD' = 'GET') =>
-    app.inject({ method, url: '/x', headers: ifNoneMatch === undefined ? {} : { 'if-none-match': ifNoneMatch } })
+    app.inject({
+      method,
+      url: '/x',
+      headers: ifNoneMatch === undefined ? {} : { 'if-none-match': ifNoneMatch }
+    })
   const made = await get('"other"')
   const etag = String(made.headers.etag)
   t.equal(made.statusCode, 200)
@@ -59,7 +63,8 @@ t.test('Last-Modified answers If-Modified-Since, unless there is If-None-Match',
     return 'x'
   })
   app.get('/unknown', { config: { cache: '30s' } }, async () => 'x')
-  const status = async (headers: Record<string, string>, url = '/x') => (await app.inject({ url, headers })).statusCode
+  const status = async (headers: Record<string, string>, url = '/x') =>
+    (await app.inject({ url, headers })).statusCode
   for (const _ of ['made', 'served']) {
     t.equal(await status({ 'if-modified-since': at! }), 304)
     t.equal(await status({ 'if-modified-since': after! }), 304)
@@ -86,8 +91,16 @@ t.test('what a handler makes of conditions itself is not asked, so that the whol
 
 t.test('only a successful answer is 304', async (t) => {
   const { app } = await open(t)
-  app.get('/moved', { config: { cache: '30s' } }, async (_request, reply) => reply.header('etag', '"a"').redirect('/y', 301))
-  app.get('/failed', { config: { cache: '30s' } }, async (_request, reply) => reply.header('etag', '"a"').code(500).send('x'))
-  for (const [url, status] of [['/moved', 301], ['/moved', 301], ['/failed', 500]] as const)
+  app.get('/moved', { config: { cache: '30s' } }, async (_request, reply) =>
+    reply.header('etag', '"a"').redirect('/y', 301)
+  )
+  app.get('/failed', { config: { cache: '30s' } }, async (_request, reply) =>
+    reply.header('etag', '"a"').code(500).send('x')
+  )
+  for (const [url, status] of [
+    ['/moved', 301],
+    ['/moved', 301],
+    ['/failed', 500]
+  ] as const)
     t.equal((await app.inject({ url, headers: { 'if-none-match': '*' } })).statusCode, status)
 })

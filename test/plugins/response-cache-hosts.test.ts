@@ -25,28 +25,34 @@ async function host(t: Test, order: 'before' | 'after', plugin: (app: FastifyIns
 const text = 'compressible '.repeat(500)
 
 for (const order of ['before', 'after'] as const) {
-  t.test(`@fastify/compress, registered ${order}, compresses what is served from the cache, for who wants it`, async (t) => {
-    const app = await host(t, order, async (app) => app.register(compress))
-    let runs = 0
-    app.get('/x', { config: { cache: '30s' } }, async () => `${++runs} ${text}`)
-    const get = (encoding?: string) =>
-      app.inject({ url: '/x', headers: encoding === undefined ? {} : { 'accept-encoding': encoding } })
-    for (const expected of ['fwd=uri-miss; stored', 'hit']) {
-      const packed = await get('gzip')
-      t.equal(fate(packed), expected)
-      t.match(packed.headers, { 'content-encoding': 'gzip', vary: 'accept-encoding' })
-      t.equal(gunzipSync(packed.rawPayload).toString(), `1 ${text}`)
+  t.test(
+    `@fastify/compress, registered ${order}, compresses what is served from the cache, for who wants it`,
+    async (t) => {
+      const app = await host(t, order, async (app) => app.register(compress))
+      let runs = 0
+      app.get('/x', { config: { cache: '30s' } }, async () => `${++runs} ${text}`)
+      const get = (encoding?: string) =>
+        app.inject({ url: '/x', headers: encoding === undefined ? {} : { 'accept-encoding': encoding } })
+      for (const expected of ['fwd=uri-miss; stored', 'hit']) {
+        const packed = await get('gzip')
+        t.equal(fate(packed), expected)
+        t.match(packed.headers, { 'content-encoding': 'gzip', vary: 'accept-encoding' })
+        t.equal(gunzipSync(packed.rawPayload).toString(), `1 ${text}`)
+      }
+      t.equal((await get()).body, `1 ${text}`)
+      t.equal((await get('br')).headers['content-encoding'], 'br')
+      const etag = String((await get()).headers.etag)
+      const unmodified = await app.inject({
+        url: '/x',
+        headers: { 'accept-encoding': 'gzip', 'if-none-match': etag }
+      })
+      t.match(unmodified, { statusCode: 304, body: '' })
+      const head = await app.inject({ method: 'HEAD', url: '/x', headers: { 'accept-encoding': 'gzip' } })
+      t.equal(fate(head), 'hit')
+      t.equal(head.body, '')
+      t.equal(runs, 1)
     }
-    t.equal((await get()).body, `1 ${text}`)
-    t.equal((await get('br')).headers['content-encoding'], 'br')
-    const etag = String((await get()).headers.etag)
-    const unmodified = await app.inject({ url: '/x', headers: { 'accept-encoding': 'gzip', 'if-none-match': etag } })
-    t.match(unmodified, { statusCode: 304, body: '' })
-    const head = await app.inject({ method: 'HEAD', url: '/x', headers: { 'accept-encoding': 'gzip' } })
-    t.equal(fate(head), 'hit')
-    t.equal(head.body, '')
-    t.equal(runs, 1)
-  })
+  )
 
   t.test(`@fastify/cors, registered ${order}, answers each origin with its own headers`, async (t) => {
     const app = await host(t, order, async (app) => app.register(cors, { origin: true, credentials: true }))
@@ -106,7 +112,10 @@ t.test('a Vary that a hook set may speak of the body: it counts', async (t) => {
   })
   app.get('/x', { config: { cache: '30s' } }, async ({ headers }) => headers['accept-language'])
   app.get('/told', { config: { cache: { ttl: '30s', vary: 'accept-language' } } }, async () => 'x')
-  t.equal(fate(await app.inject({ url: '/x', headers: { 'accept-language': 'de' } })), 'fwd=uri-miss; detail=vary')
+  t.equal(
+    fate(await app.inject({ url: '/x', headers: { 'accept-language': 'de' } })),
+    'fwd=uri-miss; detail=vary'
+  )
   const told = await app.inject('/told')
   t.equal(fate(told), 'fwd=miss; stored')
   t.equal(told.headers.vary, 'accept-language')

@@ -25,7 +25,11 @@ t.test('query parameters are told apart, in whatever order they stand', async (t
 
 t.test('with query, only those that are named count, however they are written', async (t) => {
   const { app } = await open(t)
-  app.get('/x', { config: { cache: { ttl: '30s', query: ['page', 'filter'] } } }, async (request) => request.query)
+  app.get(
+    '/x',
+    { config: { cache: { ttl: '30s', query: ['page', 'filter'] } } },
+    async (request) => request.query
+  )
   app.get('/none', { config: { cache: { ttl: '30s', query: [] } } }, async (request) => request.query)
   for (const [url, expected] of [
     ['/x?page=1&utm=a', 'fwd=uri-miss; stored'],
@@ -75,8 +79,13 @@ t.test('what the route says counts, and a route that can not say it is not cache
     if (headers['x-plan'] === undefined) throw new Error('no plan')
     return String(headers['x-plan'])
   }
-  app.get('/x', { config: { cache: { ttl: '30s', key } } }, async ({ headers }) => headers['x-plan'] ?? 'none')
-  const get = (plan?: string) => app.inject({ url: '/x', headers: plan === undefined ? {} : { 'x-plan': plan } })
+  app.get(
+    '/x',
+    { config: { cache: { ttl: '30s', key } } },
+    async ({ headers }) => headers['x-plan'] ?? 'none'
+  )
+  const get = (plan?: string) =>
+    app.inject({ url: '/x', headers: plan === undefined ? {} : { 'x-plan': plan } })
   t.equal((await get('free')).body, 'free')
   t.equal((await get('gold')).body, 'gold')
   t.equal(fate(await get('free')), 'hit')
@@ -90,7 +99,9 @@ t.test('what the route says counts, and a route that can not say it is not cache
 
 t.test('tags that can not be had, or are none, leave a request uncached', async (t) => {
   const { app, lines } = await open(t)
-  const config = { cache: { ttl: '30s', tags: ({ query }: FastifyRequest) => (query as { tag: string[] }).tag } } as const
+  const config = {
+    cache: { ttl: '30s', tags: ({ query }: FastifyRequest) => (query as { tag: string[] }).tag }
+  } as const
   app.get('/x', { config }, async () => 'x')
   t.equal(fate(await app.inject('/x?tag=a')), 'fwd=uri-miss; stored')
   const answer = await app.inject('/x?tag=')
@@ -102,7 +113,8 @@ t.test('tags that can not be had, or are none, leave a request uncached', async 
 t.test('who sends a Host of his own has it in his own answer alone', async (t) => {
   const { app } = await open(t, {}, { trustProxy: true })
   app.get('/x', { config: { cache: '30s' } }, async ({ protocol, host }) => `${protocol}://${host}/y`)
-  const get = (headers: Record<string, string>) => app.inject({ url: '/x', headers: { host: 'a.example', ...headers } })
+  const get = (headers: Record<string, string>) =>
+    app.inject({ url: '/x', headers: { host: 'a.example', ...headers } })
   await get({ host: 'evil.example' })
   await get({ 'x-forwarded-host': 'evil.example' })
   await get({ 'x-forwarded-proto': 'https' })

@@ -36,18 +36,26 @@ t.test('the handler sees the same request of the same client, guards and all', a
   app.addHook('onRequest', async (request) => {
     Object.assign(request.headers, { 'x-guarded': 'yes' })
   })
-  app.get('/x', { config: { cache: { ttl: '50ms', staleFor: '1m', auth: 'vary', query: ['a'] } } }, async (request) => {
-    const { url, query, ip, host, headers } = request
-    const { cookie, authorization, 'x-guarded': guarded, 'if-none-match': ifNoneMatch } = headers
-    seen.push({ url, query, ip, host, headers: { cookie, authorization, guarded, ifNoneMatch } } as never)
-    if (seen.length === 2) guard.open()
-    return 'x'
-  })
+  app.get(
+    '/x',
+    { config: { cache: { ttl: '50ms', staleFor: '1m', auth: 'vary', query: ['a'] } } },
+    async (request) => {
+      const { url, query, ip, host, headers } = request
+      const { cookie, authorization, 'x-guarded': guarded, 'if-none-match': ifNoneMatch } = headers
+      seen.push({ url, query, ip, host, headers: { cookie, authorization, guarded, ifNoneMatch } } as never)
+      if (seen.length === 2) guard.open()
+      return 'x'
+    }
+  )
   const request = {
     url: '/x?a=1&b=2',
     remoteAddress: '10.0.0.1',
     headers: {
-      host: 'a.example', cookie: 'a=b', authorization: 'Basic x', 'x-forwarded-for': '10.0.0.9', 'if-none-match': '"x"'
+      host: 'a.example',
+      cookie: 'a=b',
+      authorization: 'Basic x',
+      'x-forwarded-for': '10.0.0.9',
+      'if-none-match': '"x"'
     }
   }
   await app.inject(request)
@@ -61,7 +69,11 @@ t.test('the handler sees the same request of the same client, guards and all', a
 t.test('over TLS as well', async (t) => {
   const { app } = await open(t, {}, { https: { key, cert } } as never)
   let runs = 0
-  app.get('/x', { config: { cache: { ttl: '50ms', staleFor: '1m' } } }, async ({ protocol }) => `${protocol} ${++runs}`)
+  app.get(
+    '/x',
+    { config: { cache: { ttl: '50ms', staleFor: '1m' } } },
+    async ({ protocol }) => `${protocol} ${++runs}`
+  )
   const url = await app.listen()
   const { request } = await import('node:https')
   const get = () =>
@@ -81,30 +93,37 @@ t.test('over TLS as well', async (t) => {
   t.match(await get(), /^https/)
 })
 
-t.test('no header makes a request pass for such a refresh, and a refresh that fails leaves the old answer', async (t) => {
-  const { app } = await open(t)
-  let runs = 0
-  app.get('/x', { config: { cache: { ttl: '50ms', staleFor: '1m' } } }, async () => {
-    if (++runs === 2) throw new Error('not now')
-    return String(runs)
-  })
-  await app.inject('/x')
-  await sleep(70)
-  t.equal((await app.inject('/x')).body, '1')
-  await until(() => runs === 2)
-  t.equal((await app.inject('/x')).body, '1')
-  await until(async () => (await app.inject('/x')).body !== '1')
-})
+t.test(
+  'no header makes a request pass for such a refresh, and a refresh that fails leaves the old answer',
+  async (t) => {
+    const { app } = await open(t)
+    let runs = 0
+    app.get('/x', { config: { cache: { ttl: '50ms', staleFor: '1m' } } }, async () => {
+      if (++runs === 2) throw new Error('not now')
+      return String(runs)
+    })
+    await app.inject('/x')
+    await sleep(70)
+    t.equal((await app.inject('/x')).body, '1')
+    await until(() => runs === 2)
+    t.equal((await app.inject('/x')).body, '1')
+    await until(async () => (await app.inject('/x')).body !== '1')
+  }
+)
 
 t.test('must-revalidate and proxy-revalidate forbid it', async (t) => {
   const { app } = await open(t)
   const runs: Record<string, number> = {}
-  app.get('/:directive', { config: { cache: { ttl: '50ms', staleFor: '1m' } } }, async ({ params }, reply) => {
-    const { directive } = params as { directive: string }
-    runs[directive] = (runs[directive] ?? 0) + 1
-    reply.header('cache-control', directive)
-    return runs[directive]
-  })
+  app.get(
+    '/:directive',
+    { config: { cache: { ttl: '50ms', staleFor: '1m' } } },
+    async ({ params }, reply) => {
+      const { directive } = params as { directive: string }
+      runs[directive] = (runs[directive] ?? 0) + 1
+      reply.header('cache-control', directive)
+      return runs[directive]
+    }
+  )
   for (const directive of ['must-revalidate', 'proxy-revalidate']) {
     await app.inject(`/${directive}`)
     t.equal(fate(await app.inject(`/${directive}`)), 'hit')

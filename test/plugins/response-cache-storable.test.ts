@@ -28,14 +28,26 @@ const answers: [what: string, answer: (reply: FastifyReply) => unknown, detail: 
   ['max-age=0 (5.2.2.1)', (reply) => reply.header('cache-control', 'max-age=0'), 'expired'],
   ['s-maxage=0 (5.2.2.10)', (reply) => reply.header('cache-control', 's-maxage=0, max-age=60'), 'expired'],
   ['max-age that is no number (4.2.1)', (reply) => reply.header('cache-control', 'max-age=1h'), 'expired'],
-  ['max-age that contradicts itself', (reply) => reply.header('cache-control', 'max-age=9, max-age=8'), 'expired'],
+  [
+    'max-age that contradicts itself',
+    (reply) => reply.header('cache-control', 'max-age=9, max-age=8'),
+    'expired'
+  ],
   ['max-age said twice', (reply) => reply.header('cache-control', 'max-age=9, max-age=9'), undefined],
   ['max-age in quotes', (reply) => reply.header('cache-control', 'max-age="9"'), undefined],
   ['Expires: 0 (5.3)', (reply) => reply.header('expires', 0), 'expired'],
   ['Expires in the past', (reply) => reply.header('expires', past), 'expired'],
   ['Expires to come', (reply) => reply.header('expires', soon), undefined],
-  ['max-age beats Expires', (reply) => reply.header('expires', past).header('cache-control', 'max-age=9'), undefined],
-  ['an Age beyond max-age', (reply) => reply.header('age', '10').header('cache-control', 'max-age=9'), 'expired'],
+  [
+    'max-age beats Expires',
+    (reply) => reply.header('expires', past).header('cache-control', 'max-age=9'),
+    undefined
+  ],
+  [
+    'an Age beyond max-age',
+    (reply) => reply.header('age', '10').header('cache-control', 'max-age=9'),
+    'expired'
+  ],
   ['an Age that is none', (reply) => reply.header('age', '-1'), 'expired'],
   ['public', (reply) => reply.header('cache-control', 'public'), undefined],
   ['Vary: * (4.1)', (reply) => reply.header('vary', '*'), 'vary'],
@@ -63,7 +75,8 @@ t.test('what may be stored, and why not', async (t) => {
     const expected = detail === undefined ? 'fwd=miss; stored' : `fwd=miss; detail=${detail}`
     const [first, second] = [await app.inject(`/${n}`), await app.inject(`/${n}`)]
     t.equal(fate(first), expected, what)
-    if (what !== 'a body of the largest size') t.equal(fate(second), detail === undefined ? 'hit' : expected, what)
+    if (what !== 'a body of the largest size')
+      t.equal(fate(second), detail === undefined ? 'hit' : expected, what)
     t.equal(second.payload, first.payload)
   }
 })
@@ -100,7 +113,10 @@ t.test('an answer that comes from elsewhere is as old as it says', async (t) => 
     reply.header('date', past)
     return 'x'
   })
-  t.equal((await app.inject('/age')).headers['cache-status'], 'Origin; hit, fastify-redis-auth; fwd=uri-miss; stored')
+  t.equal(
+    (await app.inject('/age')).headers['cache-status'],
+    'Origin; hit, fastify-redis-auth; fwd=uri-miss; stored'
+  )
   const hit = await app.inject('/age')
   t.match(hit.headers.age, /^10[01]$/)
   t.match(hit.headers['cache-status'], /^fastify-redis-auth; hit; ttl=34(99|98)/)
@@ -113,8 +129,7 @@ t.test('an answer that comes from elsewhere is as old as it says', async (t) => 
 t.test('an answer without Cache-Control asks browsers to ask again each time', async (t) => {
   const { app } = await open(t)
   app.get('/x', { config: { cache: '1h' } }, async () => 'x')
-  for (const _ of ['made', 'served'])
-    t.equal((await app.inject('/x')).headers['cache-control'], 'no-cache')
+  for (const _ of ['made', 'served']) t.equal((await app.inject('/x')).headers['cache-control'], 'no-cache')
 })
 
 t.test('requests that are not for a cache to answer are none of its business', async (t) => {
@@ -142,7 +157,8 @@ t.test('what a request wants of a cache is heard (section 5.2.1)', async (t) => 
     reply.header('age', '100')
     return ++runs
   })
-  const get = (cacheControl: string, name = 'cache-control') => app.inject({ url: '/x', headers: { [name]: cacheControl } })
+  const get = (cacheControl: string, name = 'cache-control') =>
+    app.inject({ url: '/x', headers: { [name]: cacheControl } })
   t.equal((await get('only-if-cached')).statusCode, 504)
   t.equal(runs, 0)
   t.equal((await app.inject('/x')).body, '1')

@@ -15,10 +15,17 @@ declare module 'http-cache-tests/tests/index.mjs' {
 
 declare module 'http-cache-tests/client/runner.mjs' {
   import type suites from 'http-cache-tests/tests/index.mjs'
+
   /** True for a test that has passed, else what went wrong and whose fault it is. */
   type Result = true | [kind: string, message: string]
   type Fetch = (url: string, init?: never) => Promise<unknown>
-  export function runTests(tests: typeof suites, fetch: Fetch, browser: boolean, base: string, chunk?: number): Promise<void>
+  export function runTests(
+    tests: typeof suites,
+    fetch: Fetch,
+    browser: boolean,
+    base: string,
+    chunk?: number
+  ): Promise<void>
   export function getResults(): Record<string, Result>
 }
 
