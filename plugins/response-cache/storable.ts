@@ -8,6 +8,9 @@ const STATUSES = [200, 203, 301, 308]
 
 export const isStorableStatus = (status: number): boolean => STATUSES.includes(status)
 
+/** What forbids a shared cache to serve an answer stale: RFC 9111, sections 5.2.2.2, 5.2.2.8 and 5.2.2.10. */
+const REVALIDATED = ['must-revalidate', 'proxy-revalidate', 's-maxage']
+
 /** What hooks vary by, and set anew for each request: CORS, and compression, which comes after us. */
 const OTHERS_VARY = /^(?:origin|access-control-request-.*|accept-encoding)$/
 
@@ -73,6 +76,6 @@ export function storedAnswer(
     ...(Buffer.isBuffer(payload) && { binary: true }),
     date: now - age * 1000,
     ttl,
-    ...((directives.has('must-revalidate') || directives.has('proxy-revalidate')) && { strict: true })
+    ...(REVALIDATED.some((name) => directives.has(name)) && { strict: true })
   }
 }

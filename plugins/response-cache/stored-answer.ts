@@ -13,7 +13,7 @@ export interface StoredAnswer {
   readonly date: number
   /** For how many seconds from then it is fresh; null for ever. */
   readonly ttl: number | null
-  /** It must not be served stale (RFC 9111, section 5.2.2.2). */
+  /** It must not be served stale. */
   readonly strict?: boolean
 }
 

@@ -163,6 +163,26 @@ t.test('a request that times out while it waits is answered once', async (t) => 
   await until(() => runs >= 1)
 })
 
+t.test('one that times out while it waits for another process, too', async (t) => {
+  const one = await open(t)
+  const other = await open(t, {}, { at: one })
+  const entered = gate()
+  const go = gate()
+  one.app.get('/x', { config: { cache: '30s' } }, async () => {
+    entered.open()
+    await go.opened
+    return 'x'
+  })
+  other.app.get('/x', { config: { cache: '30s' }, handlerTimeout: 50 }, async () => 'x')
+  const slow = one.app.inject('/x').then(({ body }) => body)
+  await entered.opened
+  t.equal((await other.app.inject('/x')).statusCode, 503)
+  go.open()
+  t.equal(await slow, 'x')
+  await until(async () => fate(await other.app.inject('/x')) === 'hit')
+  t.notOk(other.lines.some(({ msg, err }) => /already sent/.test(`${msg} ${JSON.stringify(err)}`)))
+})
+
 t.test(
   'a handler that asks for its own route, or for one that asks for it, does not wait for itself',
   async (t) => {

@@ -111,7 +111,7 @@ t.test(
   }
 )
 
-t.test('must-revalidate and proxy-revalidate forbid it', async (t) => {
+t.test('must-revalidate, proxy-revalidate and s-maxage forbid it', async (t) => {
   const { app } = await open(t)
   const runs: Record<string, number> = {}
   app.get(
@@ -124,7 +124,7 @@ t.test('must-revalidate and proxy-revalidate forbid it', async (t) => {
       return runs[directive]
     }
   )
-  for (const directive of ['must-revalidate', 'proxy-revalidate']) {
+  for (const directive of ['must-revalidate', 'proxy-revalidate', 's-maxage=9']) {
     await app.inject(`/${directive}`)
     t.equal(fate(await app.inject(`/${directive}`)), 'hit')
     await sleep(70)

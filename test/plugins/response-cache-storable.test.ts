@@ -103,6 +103,16 @@ t.test("the handler's own freshness shortens that of the route, and never length
   t.equal((await app.inject('/2')).headers['cache-control'], undefined, 'Expires says enough')
 })
 
+t.test('for ever is shortened as well', async (t) => {
+  const { app } = await open(t)
+  app.get('/x', { config: { cache: 'forever' } }, async (_request, reply) => {
+    reply.header('cache-control', 'max-age=10')
+    return 'x'
+  })
+  await app.inject('/x')
+  t.match((await app.inject('/x')).headers['cache-status'], /hit; ttl=(9|10)$/)
+})
+
 t.test('an answer that comes from elsewhere is as old as it says', async (t) => {
   const { app } = await open(t)
   app.get('/age', { config: { cache: '1h' } }, async (_request, reply) => {
