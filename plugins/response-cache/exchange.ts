@@ -64,8 +64,9 @@ export async function complete(
   payload: unknown
 ): Promise<unknown> {
   const outcome = outcomes.get(request)
-  // A guard has refused the request.
+  // A guard has refused the request; or a hook behind this one has failed, and its error is what is answered.
   if (outcome === undefined) return payload
+  outcomes.delete(request)
   if (!('rules' in outcome)) {
     addCacheStatus(reply, outcome)
     return payload

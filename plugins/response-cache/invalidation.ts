@@ -46,6 +46,7 @@ export async function invalidate(
 
 /** A successful request by an unsafe method takes the answers of its own path away, and of those that its answer names: RFC 9111, section 4.4. */
 export const OWN_PATHS: RouteInvalidation = {
+  on: ({ method }, { statusCode }) => !isSafe(method) && statusCode < 400,
   // By their tags, and not as `routes`: a star that a client has put into a path is no glob.
   tags: (request, reply) => {
     const here = `${request.protocol}://${request.host}${request.url}`

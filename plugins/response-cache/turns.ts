@@ -88,9 +88,13 @@ export const offerWork = (
   send: () => Promise<unknown>
 ): Promise<StoredAnswer | undefined> =>
   new Promise((done) => {
-    const end = () => done(undefined)
-    const work: Work = { key, offered: done, secure, running: true, within: chain.getStore() }
-    chain.run(work, () => send().then(end, end))
+    const end = (answer?: StoredAnswer) => {
+      work.running = false
+      done(answer)
+    }
+    const work: Work = { key, offered: end, secure, running: true, within: chain.getStore() }
+    const ended = () => end()
+    chain.run(work, () => send().then(ended, ended))
   })
 
 /** Whether this request repeats one over TLS. */

@@ -200,6 +200,21 @@ t.test(
   }
 )
 
+t.test('what fails behind the cache is answered as what it is', async (t) => {
+  const { app } = await open(t)
+  let failing = false
+  const onSend = async (_request: unknown, _reply: unknown, payload: unknown) => {
+    if (failing) throw new Error('behind')
+    return payload
+  }
+  app.get('/x', { onSend, config: { cache: '30s' } }, async () => 'x')
+  await app.inject('/x')
+  failing = true
+  const answer = await app.inject('/x')
+  t.equal(answer.statusCode, 500)
+  t.match(answer.body, /behind/)
+})
+
 t.test('what a handler left behind asks like anybody else', async (t) => {
   const { app } = await open(t)
   const later = gate<string | undefined>()

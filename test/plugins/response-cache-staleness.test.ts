@@ -160,6 +160,20 @@ t.test('a request may refuse a stale answer, or one that is too stale', async (t
   }
 })
 
+t.test('what such a handler left behind asks like anybody else', async (t) => {
+  const { app } = await open(t)
+  const later = gate<string | undefined>()
+  let runs = 0
+  app.get('/x', { config: { cache: { ttl: '50ms', staleFor: '1m' } } }, async () => {
+    if (++runs === 2) setTimeout(async () => later.open(fate(await app.inject('/x'))), 100)
+    return 'x'
+  })
+  await app.inject('/x')
+  await sleep(70)
+  await app.inject('/x')
+  t.match(await later.opened, /^hit/)
+})
+
 t.test('an app that closes does not wait for ever for a refresh', async (t) => {
   const { app } = await open(t)
   let runs = 0
