@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import t from 'tap'
 import { cachedRoutes, fate } from '../support/cached-routes.js'
+import { observer } from '../support/redis.js'
 
 const open = await cachedRoutes(t)
 
@@ -114,7 +115,7 @@ t.test('for ever is shortened as well', async (t) => {
 })
 
 t.test('an answer that comes from elsewhere is as old as it says', async (t) => {
-  const { app } = await open(t)
+  const { app, url, keyPrefix } = await open(t)
   app.get('/age', { config: { cache: '1h' } }, async (_request, reply) => {
     reply.header('age', '100').header('cache-status', 'Origin; hit')
     return 'x'
@@ -130,6 +131,9 @@ t.test('an answer that comes from elsewhere is as old as it says', async (t) => 
   const hit = await app.inject('/age')
   t.match(hit.headers.age, /^10[01]$/)
   t.match(hit.headers['cache-status'], /^fastify-redis-auth; hit; ttl=34(99|98)/)
+  const client = await observer(t, url)
+  const [key] = await client.keys(`${keyPrefix}cache:*`)
+  t.ok((await client.ttl(key!)) <= 3500)
   await app.inject('/date')
   const dated = await app.inject('/date')
   t.match(dated.headers.age, /^6[0-2]$/)
