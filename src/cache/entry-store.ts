@@ -5,7 +5,9 @@ import type { Script } from '../redis/script.js'
 import type { Activity } from './activity.js'
 import type { Codec } from './codec.js'
 import { type Content, isPlain, readContent, readHeader, type Text } from './entry.js'
+import type { EntryMemory } from './entry-memory.js'
 import { type Found, NO_VERSIONS, NOTHING } from './found.js'
+import { findLosses } from './lossy.js'
 import * as scripts from './scripts.js'
 import { areCurrent, readVersions, type Tags, type Versions } from './tags.js'
 
@@ -14,25 +16,38 @@ export interface StoreSettings {
   readonly log: Logger
   readonly maxValueBytes: number
   readonly codec: Codec
+  /** Whether values that JSON changes are warned of. */
+  readonly warnOfLosses?: boolean | undefined
 }
 
 const MAX_JUDGEMENTS = 5
+/** Warnings of values name keys, of which there are many: they leave room for others. */
+const MAX_WARNINGS = 50
 
 /** Entries by the names that Redis knows them by. */
 export class EntryStore {
   readonly #settings: StoreSettings
   readonly #activity: Activity
   readonly #tags: Tags
+  readonly #memory: EntryMemory | undefined
 
-  constructor(settings: StoreSettings, activity: Activity, tags: Tags) {
+  constructor(settings: StoreSettings, activity: Activity, tags: Tags, memory: EntryMemory | undefined) {
     this.#settings = settings
     this.#activity = activity
     this.#tags = tags
+    this.#memory = memory
+  }
+
+  /** What is there, fresh, as far as that is known without asking Redis. */
+  recall(name: string): Found | undefined {
+    const found = this.#memory?.recall(name)
+    if (found !== undefined) this.#activity.add('memoryHits')
+    return found
   }
 
   /** What is there. The tags that are named are read along with it; others that it has take one more round trip. */
   async find(name: string, tags: readonly string[]): Promise<Found> {
-    if (tags.length > 0) return (await this.findMany([name], tags))[0]!
+    if (tags.length > 0 || this.#memory !== undefined) return (await this.#ask([name], tags))[0]!
     const askedAt = performance.now()
     const text = await this.#settings.commands.send<Text | null>(name, ['GET', name])
     if (text === null || isPlain(text))
@@ -40,8 +55,22 @@ export class EntryStore {
     return this.#complete(name, text, askedAt)
   }
 
-  /** What is there under several names, likewise. */
+  /** What is there under several names, likewise; what the memory knows is not asked for. */
   async findMany(names: readonly string[], tags: readonly string[]): Promise<Found[]> {
+    if (this.#memory === undefined) return this.#ask(names, tags)
+    const recalled = names.map((name) => this.recall(name))
+    const unknown = names.filter((_, n) => recalled[n] === undefined)
+    const asked = unknown.length === 0 ? [] : await this.#ask(unknown, tags)
+    return recalled.map((found) => found ?? asked.shift()!)
+  }
+
+  /** What Redis answers; the memory keeps it. */
+  #ask(names: readonly string[], tags: readonly string[]): Promise<Found[]> {
+    const ask = () => this.#read(names, tags)
+    return this.#memory === undefined ? ask() : this.#memory.keepAnswers(names, ask)
+  }
+
+  async #read(names: readonly string[], tags: readonly string[]): Promise<Found[]> {
     const askedAt = performance.now()
     const keys = [...names, ...tags.map((tag) => this.#tags.key(tag))]
     const texts = await this.#settings.commands.mget<Text>(keys)
@@ -71,40 +100,44 @@ export class EntryStore {
   }
 
   #judge(name: string, text: Text | null, content: Content, versions: Versions, askedAt: number): Found {
-    const { entry, lease, failure } = content
+    const { entry, lease } = content
+    const now = this.#settings.commands.clock.now()
+    const failure = content.failure !== undefined && content.failure.until > now ? content.failure : undefined
     if (typeof entry !== 'object')
       return { ...NOTHING, foreign: entry === 'foreign', lease, failure, versions, askedAt }
-    const { codec, commands } = this.#settings
+    const { codec } = this.#settings
     const { header, took, fresh } = entry
     const nothing = { ...NOTHING, replaceable: header, lease, failure, versions, askedAt }
     if (!codec.knows(entry.format)) return { ...nothing, replaceable: '', foreign: true }
     if (!areCurrent(entry.tags, versions)) return nothing
     try {
       const value = codec.decode(entry.format, entry.payload)
-      const overdue = fresh === 0 ? Number.NEGATIVE_INFINITY : commands.clock.now() - fresh
-      return { ...nothing, value, overdue, took }
+      const overdue = fresh === 0 ? Number.NEGATIVE_INFINITY : now - fresh
+      return { ...nothing, value, entry, overdue, took }
     } catch {
       this.#remove(name, text!)
       return header === '' ? { ...nothing, replaceable: entry.payload } : nothing
     }
   }
 
-  /** Runs a script that asks about entries with tags. Null: they change faster than they can be judged. */
+  /** Runs a script that asks about entries with tags or another format. Null: they change faster than they can be judged. */
   async judged<T>(script: Script, name: string, args: readonly Text[]): Promise<T | null> {
     let judgement: Text[] = ['', '']
     for (let n = 0; n < MAX_JUDGEMENTS; n++) {
       const reply = await this.#settings.commands.script<T | Text>(script, name, [...judgement, ...args])
-      const tags = readHeader(reply)?.tags
-      if (tags === undefined) return reply as T
-      judgement = [reply as Text, areCurrent(tags, await this.#tags.read([...tags.keys()])) ? '1' : '0']
+      const entry = readHeader(reply)
+      if (entry === undefined) return reply as T
+      const versions = await this.#versionsOf([{ entry }], NO_VERSIONS)
+      const verdict = areCurrent(entry.tags, versions) ? '1' : '0'
+      judgement = [reply as Text, this.#settings.codec.knows(entry.format) ? verdict : '?']
     }
     return null
   }
 
   /** The payload of a value; undefined for one that is not to be stored. */
   encode(key: string, value: unknown): { format: string; payload: Text } | undefined {
-    const { codec, maxValueBytes, log } = this.#settings
-    const encoded = codec.encode(key, value)
+    const { maxValueBytes, log } = this.#settings
+    const encoded = this.#write(key, value)
     if (encoded === undefined) return undefined
     const { payload } = encoded
     if (payload.length * 3 <= maxValueBytes || Buffer.byteLength(payload) <= maxValueBytes) return encoded
@@ -116,6 +149,27 @@ export class EntryStore {
       )
     )
     return undefined
+  }
+
+  #write(key: string, value: unknown): { format: string; payload: Text } | undefined {
+    const { codec, log, warnOfLosses } = this.#settings
+    const warn = (event: string, what: string, details: object, message: string) =>
+      this.#activity.once(`${what} ${key}`, () => log.warn({ event, key, ...details }, message), MAX_WARNINGS)
+    try {
+      const encoded = codec.encode(value)
+      if (warnOfLosses && codec.writesJson && encoded !== undefined)
+        for (const [what, sentence] of findLosses(value))
+          warn(LogEvent.cacheLossy, what, {}, `A value in the cache is not read back as it was: ${sentence}`)
+      return encoded
+    } catch (error) {
+      warn(
+        LogEvent.cacheUnwritable,
+        'unwritable',
+        { err: error },
+        'A value can not be written and is not stored'
+      )
+      return undefined
+    }
   }
 
   /** Stores a text for `ms`, or with 0 for ever. Rejects when Redis does not. */

@@ -23,16 +23,17 @@ local function is_fresh(value)
 end
 `
 
-// Tags have keys of their own, which a script of one key can not see. One that meets an entry with tags answers its
-// header; asked again, it is told in ARGV[1] the header that was judged, and in ARGV[2] whether it holds.
+// Tags have keys of their own, which a script of one key can not see, and who asks may not know a format. A script that
+// meets an entry with either answers its header; asked again, it is told in ARGV[1] the header that was judged, and in
+// ARGV[2] that a reader would be given the value (1), that it is dead (0), or that its format is unknown (?).
 const JUDGED = `
 local function fresh_value(content)
   local head, value = take_apart(content)
   if not is_fresh(value) then return '' end
   local header = string.match(value, '^@[^\\n]*\\n')
-  if header and string.sub(header, -4) ~= ' {}\\n' then
+  if header and string.sub(header, -9) ~= ' json {}\\n' then
     if header ~= ARGV[1] then return nil, header end
-    if ARGV[2] == '0' then return '' end
+    if ARGV[2] ~= '1' then return '' end
   end
   return value, nil, head
 end
@@ -82,11 +83,14 @@ else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1`)
 
 /** The ms that a value has left: -1 for ever, -2 when there is none. ARGV[1..2]: what was judged. */
-export const timeLeft = defineScript(`${CONTENT}${JUDGED}
+export const timeLeft = defineScript(
+  `${CONTENT}${JUDGED}
 if value == '' then return -2 end
 local ends = string.match(value, '^@1 ([1-9]%d*) ')
 if ends then return tonumber(ends) - now end
-return redis.call('PTTL', KEYS[1])`)
+return redis.call('PTTL', KEYS[1])`,
+  { reads: true }
+)
 
 /**
  * Adds ARGV[3] to an integer, which keeps its end and its tags, or begins one, ARGV[5] before it, with ARGV[4] ms to
@@ -96,7 +100,7 @@ return redis.call('PTTL', KEYS[1])`)
 export const increment = defineScript(`${CONTENT}${JUDGED}${STORE}
 if value == '' then
   local ours = not content or string.byte(content) == 33 or string.sub(content, 1, 3) == '@1 '
-  if not ours then return false end
+  if not ours or ARGV[2] == '?' then return false end
   store(ARGV[5] .. ARGV[3], ARGV[4])
   return ARGV[3]
 end
@@ -166,7 +170,10 @@ local left = redis.call('PTTL', KEYS[1])
 store(value, left < 0 and '0' or text(left))
 return 1`)
 
-/** The version of a tag, ARGV[1] if it has none, which lives for ARGV[2] ms more at least, with 0 for ever. */
+/**
+ * The version of a tag, ARGV[1] if it has none, which lives for ARGV[2] ms more at least, with 0 for ever. It is given
+ * a quarter more, so that not every entry that begins changes the key, of which all who keep the version are told.
+ */
 export const tagVersion = defineScript(`${CLOCK}
 local version = redis.call('GET', KEYS[1])
 if not version then
@@ -175,6 +182,6 @@ if not version then
 elseif ARGV[2] == '0' then redis.call('PERSIST', KEYS[1])
 else
   local left = redis.call('PTTL', KEYS[1])
-  if left >= 0 and left < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+  if left >= 0 and left < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], text(ARGV[2] * 1.25)) end
 end
 return version`)

@@ -17,8 +17,17 @@ export interface RedisClient {
 /** What commands are made of. */
 export type Argument = string | Buffer
 
+/** What strings in a reply become. */
+export type ReplyType = 'text' | 'bytes'
+
 /** A single client of redis 4, with all its commands. */
 export type NodeRedisClient = ReturnType<typeof createClient>
+
+/** A client of one server, for a subscription. */
+export interface Subscriber extends RedisClient {
+  ping(): Promise<unknown>
+  subscribe(channel: string, listener: (message: never) => void): Promise<unknown>
+}
 
 /** What only some kinds and majors have. */
 interface Capabilities {
@@ -27,6 +36,8 @@ interface Capabilities {
   acquire?: unknown
   destroy?(): unknown
   disconnect?(): Promise<unknown>
+  duplicate?(overrides: object): RedisClient
+  readonly options?: { readonly socket?: object }
 }
 const capabilities = (client: RedisClient) => client as RedisClient & Capabilities
 
@@ -90,15 +101,20 @@ export function isUsable(client: RedisClient): boolean {
 /** Whether keys of different slots can not share a command. */
 export const isCluster = (client: RedisClient): boolean => capabilities(client).masters !== undefined
 
+// How redis 4 is asked for Buffers, and how 5 and 6 are: there by the type that a reply has on the wire, 36 being `$`.
+const BYTES = { returnBuffers: true, typeMapping: { 36: Buffer } }
+
 /** Sends one command, to the node that holds `key`, or to any when there is none. */
 export function dispatch(
   client: RedisClient,
   key: string | undefined,
-  args: readonly Argument[]
+  args: readonly Argument[],
+  reply: ReplyType = 'text'
 ): Promise<unknown> {
-  if (isCluster(client)) return client.sendCommand(key, false, args)
-  if (capabilities(client).acquire !== undefined) return client.sendCommand(false, args)
-  return client.sendCommand(args)
+  const options = reply === 'bytes' ? BYTES : undefined
+  if (isCluster(client)) return client.sendCommand(key, false, args, options)
+  if (capabilities(client).acquire !== undefined) return client.sendCommand(false, args, options)
+  return client.sendCommand(args, options)
 }
 
 /** The clients of all nodes that hold keys of their own: the masters of a cluster, else the client itself. */
@@ -106,6 +122,19 @@ export async function nodes(client: RedisClient): Promise<RedisClient[]> {
   const { masters, nodeClient } = capabilities(client)
   if (masters === undefined || nodeClient === undefined) return [client]
   return Promise.all(masters.map((master) => nodeClient.call(client, master)))
+}
+
+/** An unconnected client like that of a node, which speaks RESP2 and, once lost, stays so. Throws for a client of Sentinel, whose commands go to any of its connections. */
+export function duplicate(node: RedisClient): Subscriber {
+  const { acquire, options, duplicate } = capabilities(node)
+  if (acquire !== undefined || duplicate === undefined)
+    throw new TypeError(
+      'This client of Redis can not be watched: it is not one of a single server or a cluster'
+    )
+  const socket = { ...options?.socket, reconnectStrategy: false }
+  // What versions 5 and 6 do with RESP3 alone.
+  const unsupported = { clientSideCache: undefined, emitInvalidate: false, maintNotifications: 'disabled' }
+  return duplicate.call(node, { socket, RESP: 2, ...unsupported }) as Subscriber
 }
 
 /**

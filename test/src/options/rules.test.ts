@@ -1,10 +1,11 @@
 import t from 'tap'
-import { cacheRules } from '../../../src/options/cache.js'
+import { cacheRules, memoryRules } from '../../../src/options/cache.js'
 import { guardRules } from '../../../src/options/login-guard.js'
 import { limitRules } from '../../../src/options/rate-limit.js'
 import { redisRules, timeoutRules } from '../../../src/options/redis.js'
 import { cookieRules, routeRules } from '../../../src/options/routes.js'
 import { checkOptions, invalidOption, isObject } from '../../../src/options/rules.js'
+import { compressionRules } from '../../../src/options/serializer.js'
 import { signingKeyRules } from '../../../src/options/signing-keys.js'
 import { auditRules, tokenRules } from '../../../src/options/tokens.js'
 import { rules } from '../../../src/options.js'
@@ -143,12 +144,39 @@ const tables = {
   },
   cache: {
     known: cacheRules,
+    memory: [
+      [true, false, {}],
+      [null, 1, 'text', [], call]
+    ],
     ttl: [[...durations, 'forever'], notDurations],
     maxValueBytes: [
       [1, 1_048_576],
       [0, ...notIntegers]
     ],
+    serializer: [
+      ['json', 'msgpackr', { name: 'own', serialize: call, deserialize: call }],
+      ['yaml', true, null, {}, { name: 'own' }]
+    ],
+    compression: [
+      [true, false, {}, { threshold: 1 }],
+      [null, 1, 'deflate', []]
+    ],
     redis: [[{}], notObjects]
+  },
+  'cache.memory': {
+    known: memoryRules,
+    maxBytes: [
+      [65_536, 1e9],
+      [0, 65_535, ...notIntegers]
+    ],
+    ttl: [durations, [...notDurations, 'forever']]
+  },
+  'cache.compression': {
+    known: compressionRules,
+    threshold: [
+      [1, 16_384],
+      [0, ...notIntegers]
+    ]
   },
   rateLimit: {
     known: limitRules,
