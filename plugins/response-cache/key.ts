@@ -35,9 +35,9 @@ export function routeKey(
   constraints: readonly string[]
 ): string {
   const [path, query] = split(request.url)
-  const { protocol, host, headers } = request
+  const { headers } = request
   const variant = [
-    `${protocol}://${host}`,
+    originOf(request),
     constraints,
     sorted(query, settings.query),
     settings.vary.map((name) => normalizeValue(headers[name])),
@@ -45,6 +45,13 @@ export function routeKey(
     settings.key?.(request) ?? null
   ]
   return `${normalizePath(path)} ${hash(JSON.stringify(variant), 16)}`
+}
+
+/** The port that a process listens on is its own affair: processes that are asked directly share their answers. One that is made up is not. */
+function originOf({ protocol, hostname, port, socket }: FastifyRequest): string {
+  return port === null || port === socket.localPort
+    ? `${protocol}://${hostname}`
+    : `${protocol}://${hostname}:${port}`
 }
 
 /** The parameters as they are written, by name: two spellings are two entries, and never one for two meanings. */

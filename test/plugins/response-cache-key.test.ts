@@ -1,6 +1,10 @@
+import { once } from 'node:events'
+import { request as send } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
+import { build } from '../support/app.js'
 import { cachedRoutes, fate, warnings } from '../support/cached-routes.js'
+import { redis } from '../support/redis.js'
 
 const open = await cachedRoutes(t)
 
@@ -145,3 +149,29 @@ t.test('a path that is too long to be a key is not cached', async (t) => {
   t.equal(fate(await app.inject(`/x/${'a'.repeat(898)}`)), 'fwd=bypass; detail=uri-too-long')
   t.equal(fate(await app.inject(`/x/${'%C3%A4'.repeat(200)}`)), 'fwd=bypass; detail=uri-too-long')
 })
+
+t.test(
+  'processes that listen on different ports share their answers, and a made-up port has its own',
+  async (t) => {
+    const at = await redis(t)
+    let runs = 0
+    const [first, second] = await Promise.all(
+      [1, 2].map(async () => {
+        const { app } = await build(t, {}, { at })
+        app.get('/x', { config: { cache: '30s' } }, async ({ host }) => `${++runs} ${host}`)
+        return app.listen({ port: 0 })
+      })
+    )
+    const get = async (origin: string, headers: Record<string, string> = {}) => {
+      const request = send(`${origin}/x`, { headers, agent: false }).end()
+      const [response] = await once(request, 'response')
+      return String(await response.toArray())
+    }
+    const body = await get(first!)
+    t.equal(await get(second!), body)
+    const { hostname } = new URL(first!)
+    t.match(await get(first!, { host: `${hostname}:1` }), / 127\.0\.0\.1:1$|:1$/)
+    t.equal(await get(second!), body)
+    t.equal(runs, 2)
+  }
+)

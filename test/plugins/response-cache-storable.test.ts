@@ -136,7 +136,7 @@ t.test('an answer that comes from elsewhere is as old as it says', async (t) => 
   t.ok((await client.ttl(key!)) <= 3500)
   await app.inject('/date')
   const dated = await app.inject('/date')
-  t.match(dated.headers.age, /^6[0-2]$/)
+  t.match(dated.headers.age, /^6\d$/)
   t.equal(dated.headers.date, past)
 })
 
