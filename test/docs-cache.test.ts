@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import ts from 'typescript'
+import { openCache } from '../src/engine.js'
+import { build } from './support/app.js'
+import { until } from './support/redis.js'
+
+const guide = await readFile(new URL('../docs/cache.md', import.meta.url), 'utf8')
+const sections = guide
+  .split(/^## /m)
+  .slice(1)
+  .filter((section) => section.includes('```ts'))
+
+/** What the examples take from an app. */
+const given = () => {
+  let price = 10
+  const findUser = async (id: string) => (id === 'none' ? null : { id, name: `user ${id}` })
+  return {
+    sleep,
+    until,
+    openCache,
+    buildReport: async () => 'a report',
+    readPrice: async () => price,
+    writePrice: async (to: number) => {
+      price = to
+    },
+    findUser,
+    findUsers: (ids: string[]) => Promise.all(ids.map(findUser)),
+    renderPage: async (id: number) => `page ${id}`
+  }
+}
+
+/** The examples of a section as one function; a line with `// → value` comes to that value. */
+function compile(section: string, names: string[]) {
+  const code = [...section.matchAll(/```ts\n(.*?)```/gs)].map(([, block]) => block).join('\n')
+  const checked = code
+    .replace(/^import .*$/gm, '')
+    .replace(/^(?!\s*(?:const|let) )(.*\S)\s*\/\/ → (.*)$/gm, (_, expression, value) => {
+      return `same(${expression}, ${value}, ${JSON.stringify(expression)})`
+    })
+  const body = ts.transpile(`(async () => {\n${checked}\n})()`, { target: ts.ScriptTarget.ES2022 })
+  return new Function(...names, `return ${body}`) as (...values: unknown[]) => Promise<void>
+}
+
+for (const section of sections) {
+  const [heading] = section.split('\n') as [string]
+  t.test(`the examples of "${heading}"`, async (t) => {
+    const { app, url, keyPrefix } = await build(t)
+    await app.ready()
+    const same = (actual: unknown, expected: unknown, line: string) => t.same(actual, expected, line)
+    const needs = { same, app, cache: app.cache, url, keyPrefix, ...given() }
+    await compile(section, Object.keys(needs))(...Object.values(needs))
+    t.match(app.cache.stats(), { errors: 0 })
+  })
+}
+
+t.test('all examples of the guide are run', async (t) => {
+  t.equal(guide.match(/^```ts$/gm)?.length, sections.join('').match(/^```ts$/gm)?.length)
+})
