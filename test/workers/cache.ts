@@ -45,6 +45,9 @@ const loads = new Map<number, (loaded: Loaded) => void>()
 const errors: unknown[] = []
 let begun = 0
 
+/** Nobody listens any more to a process that is told to end. */
+const send = (message: object) => process.connected && process.send!(message)
+
 interface Context {
   key?: string
   signal?: AbortSignal
@@ -57,8 +60,8 @@ const remote = (loader: number) => async (first: Context | readonly string[], se
   const { key, signal, stale } = (second ?? first) as Context
   const wanted = key ?? (first as readonly string[])
   const ended = new Promise<Loaded>((resolve) => loads.set(load, resolve))
-  signal?.addEventListener('abort', () => process.send!({ aborted: load } satisfies Aborted))
-  process.send!({ load, loader, wanted, stale } satisfies Load)
+  signal?.addEventListener('abort', () => send({ aborted: load } satisfies Aborted))
+  send({ load, loader, wanted, stale } satisfies Load)
   const { value, error } = await ended
   if (error !== undefined) throw new Error(error)
   return value
@@ -73,7 +76,7 @@ async function run({ id, namespaces, method, args, loaderAt, loader }: Call): Pr
     const { message, code, statusCode } = error
     return { error: { message, code, statusCode, number: errors.indexOf(error) } }
   })
-  process.send!({ id, ...outcome } satisfies Outcome)
+  send({ id, ...outcome } satisfies Outcome)
 }
 
 process.on('message', (message: Call | Loaded) => {
