@@ -14,7 +14,8 @@ const table = {
   FST_REDIS_AUTH_RATE_LIMITED: [429, 'Too many requests'],
   FST_REDIS_AUTH_LOCKED: [429, 'Too many failed logins, try again later'],
   FST_REDIS_AUTH_LOGIN_FAILED: [500, 'The login could not be completed'],
-  FST_REDIS_AUTH_UNAVAILABLE: [503, 'The service is temporarily unavailable']
+  FST_REDIS_AUTH_UNAVAILABLE: [503, 'The service is temporarily unavailable'],
+  FST_REDIS_AUTH_LOAD_TIMEOUT: [504, 'What was asked for took too long to load']
 } as const satisfies Record<string, readonly [statusCode: number, message: string]>
 
 /** The `code` of a {@link RedisAuthError}: stable, for `switch (error.code)`. */

@@ -18,6 +18,7 @@ export const LogEvent = {
   cacheDamagedEntry: 'cache.damaged-entry',
   cacheLongLived: 'cache.long-lived',
   cacheOversized: 'cache.oversized',
+  cacheListenerFailed: 'cache.listener-failed',
   tokensNotConfigured: 'tokens.not-configured',
   tokensListenerFailed: 'tokens.listener-failed',
   tokensFeedOverflowing: 'tokens.feed-overflowing',

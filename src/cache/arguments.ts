@@ -3,12 +3,21 @@ import { type Duration, type TTL, toMilliseconds } from '../duration.js'
 const MAX_KEY_BYTES = 1024
 
 /** Throws a TypeError unless `key` is a non-empty string of at most 1 KB. */
-export function checkKey(key: unknown): asserts key is string {
-  if (typeof key !== 'string' || key === '') throw new TypeError('A cache key must be a non-empty string')
-  if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES)
-    throw new TypeError(`A cache key must not be longer than ${MAX_KEY_BYTES} bytes`)
-  // Redis is sent UTF-8, in which all lone surrogates are the same character: two keys would be one.
-  if (!key.isWellFormed()) throw new TypeError('A cache key must be well-formed Unicode')
+export const checkKey: (key: unknown) => asserts key is string = (key) => checkText('key', key)
+
+function checkText(what: string, text: unknown): asserts text is string {
+  if (typeof text !== 'string' || text === '')
+    throw new TypeError(`A cache ${what} must be a non-empty string`)
+  if (text.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(text) > MAX_KEY_BYTES)
+    throw new TypeError(`A cache ${what} must not be longer than ${MAX_KEY_BYTES} bytes`)
+  // Redis is sent UTF-8, in which all lone surrogates are the same character: two texts would be one.
+  if (!text.isWellFormed()) throw new TypeError(`A cache ${what} must be well-formed Unicode`)
+}
+
+/** Throws a TypeError unless `tags` are a list of non-empty strings of at most 1 KB. */
+export function checkTags(tags: unknown): asserts tags is readonly string[] {
+  if (!Array.isArray(tags)) throw new TypeError('Cache tags must be a list of strings')
+  for (const tag of tags) checkText('tag', tag)
 }
 
 /** Throws a TypeError unless `name` may name a namespace. */

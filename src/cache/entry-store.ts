@@ -1,60 +1,116 @@
 import { isUnavailable } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
-import { checkOptionNames } from './arguments.js'
-import { readEntry, writeEntry } from './entry.js'
-import { globMatcher } from './glob.js'
+import type { Script } from '../redis/script.js'
+import type { Activity } from './activity.js'
+import type { Codec } from './codec.js'
+import { type Content, isPlain, readContent, readHeader, type Text } from './entry.js'
+import { type Found, NO_VERSIONS, NOTHING } from './found.js'
 import * as scripts from './scripts.js'
-import type { Counters } from './stats.js'
+import { areCurrent, readVersions, type Tags, type Versions } from './tags.js'
 
-export interface ScanOptions {
-  /** Keys to spare: globs, or a regular expression. */
-  exclude?: string | readonly string[] | RegExp | undefined
-  /** How many keys one SCAN looks at. Default: 1000. */
-  batchSize?: number | undefined
-  /** Ends the scan; the promise then rejects with the signal's reason. */
-  signal?: AbortSignal | undefined
-}
-
-interface StoreSettings {
+export interface StoreSettings {
   readonly commands: Commands
   readonly log: Logger
   readonly maxValueBytes: number
+  readonly codec: Codec
 }
 
-const SCAN_COUNT = 1000
+const MAX_JUDGEMENTS = 5
 
-/** Entries by the names that Redis knows them by. Here a failure of Redis becomes a miss, and is counted. */
+/** Entries by the names that Redis knows them by. */
 export class EntryStore {
   readonly #settings: StoreSettings
-  readonly #counters: Counters
+  readonly #activity: Activity
+  readonly #tags: Tags
 
-  constructor(settings: StoreSettings, counters: Counters) {
+  constructor(settings: StoreSettings, activity: Activity, tags: Tags) {
     this.#settings = settings
-    this.#counters = counters
+    this.#activity = activity
+    this.#tags = tags
   }
 
-  /** The value in an entry, counted as a hit; or undefined, as a miss. One that is damaged is removed. */
-  read(name: string, text: string | null): unknown {
-    const entry = readEntry(text)
-    if (typeof entry === 'object') {
-      this.#counters.add('hits')
-      return entry.value
+  /** What is there. The tags that are named are read along with it; others that it has take one more round trip. */
+  async find(name: string, tags: readonly string[]): Promise<Found> {
+    if (tags.length > 0) return (await this.findMany([name], tags))[0]!
+    const askedAt = performance.now()
+    const text = await this.#settings.commands.send<Text | null>(name, ['GET', name])
+    if (text === null || isPlain(text))
+      return this.#judge(name, text, readContent(text), NO_VERSIONS, askedAt)
+    return this.#complete(name, text, askedAt)
+  }
+
+  /** What is there under several names, likewise. */
+  async findMany(names: readonly string[], tags: readonly string[]): Promise<Found[]> {
+    const askedAt = performance.now()
+    const keys = [...names, ...tags.map((tag) => this.#tags.key(tag))]
+    const texts = await this.#settings.commands.mget<Text>(keys)
+    const versions = readVersions(tags, texts.slice(names.length))
+    const contents = names.map((_, n) => readContent(texts[n]!))
+    const all = await this.#versionsOf(contents, versions)
+    return contents.map((content, n) => this.#judge(names[n]!, texts[n]!, content, all, askedAt))
+  }
+
+  /** What a text that Redis has answered is worth. */
+  judge(name: string, text: Text): Promise<Found> {
+    return this.#complete(name, text, performance.now())
+  }
+
+  async #complete(name: string, text: Text, askedAt: number): Promise<Found> {
+    const content = readContent(text)
+    return this.#judge(name, text, content, await this.#versionsOf([content], NO_VERSIONS), askedAt)
+  }
+
+  /** The versions of all tags that entries have, of which some are known. */
+  async #versionsOf(contents: readonly Content[], known: Versions): Promise<Versions> {
+    const unknown = new Set<string>()
+    for (const { entry } of contents)
+      if (typeof entry === 'object')
+        for (const tag of entry.tags.keys()) if (!known.has(tag)) unknown.add(tag)
+    return unknown.size === 0 ? known : new Map([...known, ...(await this.#tags.read([...unknown]))])
+  }
+
+  #judge(name: string, text: Text | null, content: Content, versions: Versions, askedAt: number): Found {
+    const { entry, lease, failure } = content
+    if (typeof entry !== 'object')
+      return { ...NOTHING, foreign: entry === 'foreign', lease, failure, versions, askedAt }
+    const { codec, commands } = this.#settings
+    const { header, took, fresh } = entry
+    const nothing = { ...NOTHING, replaceable: header, lease, failure, versions, askedAt }
+    if (!codec.knows(entry.format)) return { ...nothing, replaceable: '', foreign: true }
+    if (!areCurrent(entry.tags, versions)) return nothing
+    try {
+      const value = codec.decode(entry.format, entry.payload)
+      const overdue = fresh === 0 ? Number.NEGATIVE_INFINITY : commands.clock.now() - fresh
+      return { ...nothing, value, overdue, took }
+    } catch {
+      this.#remove(name, text!)
+      return header === '' ? { ...nothing, replaceable: entry.payload } : nothing
     }
-    this.#counters.add('misses')
-    if (entry === 'damaged') this.#remove(name, text!)
-    return undefined
   }
 
-  /** The text of a value; undefined for one that is not to be stored. */
-  write(key: string, value: unknown): string | undefined {
-    const text = writeEntry(key, value)
-    const { maxValueBytes } = this.#settings
-    if (text === undefined || text.length * 3 <= maxValueBytes) return text
-    if (Buffer.byteLength(text) <= maxValueBytes) return text
-    this.#counters.add('oversized')
-    this.#counters.once('oversized', () =>
-      this.#settings.log.warn(
+  /** Runs a script that asks about entries with tags. Null: they change faster than they can be judged. */
+  async judged<T>(script: Script, name: string, args: readonly Text[]): Promise<T | null> {
+    let judgement: Text[] = ['', '']
+    for (let n = 0; n < MAX_JUDGEMENTS; n++) {
+      const reply = await this.#settings.commands.script<T | Text>(script, name, [...judgement, ...args])
+      const tags = readHeader(reply)?.tags
+      if (tags === undefined) return reply as T
+      judgement = [reply as Text, areCurrent(tags, await this.#tags.read([...tags.keys()])) ? '1' : '0']
+    }
+    return null
+  }
+
+  /** The payload of a value; undefined for one that is not to be stored. */
+  encode(key: string, value: unknown): { format: string; payload: Text } | undefined {
+    const { codec, maxValueBytes, log } = this.#settings
+    const encoded = codec.encode(key, value)
+    if (encoded === undefined) return undefined
+    const { payload } = encoded
+    if (payload.length * 3 <= maxValueBytes || Buffer.byteLength(payload) <= maxValueBytes) return encoded
+    this.#activity.add('oversized')
+    this.#activity.once('oversized', () =>
+      log.warn(
         { event: LogEvent.cacheOversized, key, maxValueBytes },
         'A value is larger than cache.maxValueBytes and is not stored'
       )
@@ -63,68 +119,26 @@ export class EntryStore {
   }
 
   /** Stores a text for `ms`, or with 0 for ever. Rejects when Redis does not. */
-  put(name: string, text: string, ms: number): Promise<string> {
+  put(name: string, text: Text, ms: number): Promise<string> {
     return this.#settings.commands.send(
       name,
       ms === 0 ? ['SET', name, text] : ['SET', name, text, 'PX', String(ms)]
     )
   }
 
-  /** Deletes entries, and answers how many there were. */
-  async unlink(names: readonly string[]): Promise<number> {
-    if (names.length === 0) return 0
-    try {
-      const counts = await this.#settings.commands.many<number>('UNLINK', names)
-      const deleted = counts.reduce((sum, count) => sum + count, 0)
-      this.#counters.add('deletes', deleted)
-      return deleted
-    } catch (error) {
-      this.failed('delete', error)
-      return 0
-    }
-  }
-
-  /** Deletes the entries whose names match, but for those whose keys, which begin after `prefix`, are excluded. */
-  async sweep(pattern: string, prefix: string, options: ScanOptions = {}): Promise<number> {
-    checkOptionNames(options, ['exclude', 'batchSize', 'signal'])
-    const { exclude = [], batchSize = SCAN_COUNT, signal } = options
-    if (!Number.isSafeInteger(batchSize) || batchSize < 1)
-      throw new TypeError('batchSize must be a positive integer')
-    // search() and not test(), which a RegExp with the g flag answers by turns.
-    const spared =
-      exclude instanceof RegExp
-        ? [(key: string) => key.search(exclude) !== -1]
-        : [exclude].flat().map(globMatcher)
-    const spare = (name: string) => {
-      const key = name.slice(prefix.length)
-      return spared.some((matches) => matches(key))
-    }
-    const unlinking: Promise<number>[] = []
-    try {
-      for await (const names of this.#settings.commands.scan(pattern, batchSize, signal)) {
-        // The next SCAN goes out while this UNLINK is on its way.
-        unlinking.push(this.unlink(spared.length === 0 ? names : names.filter((name) => !spare(name))))
-      }
-    } catch (error) {
-      if (signal?.aborted) throw signal.reason
-      this.failed('deletePattern', error)
-    }
-    return (await Promise.all(unlinking)).reduce((sum, count) => sum + count, 0)
-  }
-
   /** Redis away is told by the connection, once; anything else here, once for each kind. */
   failed(operation: string, error: unknown): undefined {
-    this.#counters.add('errors')
+    this.#activity.failed(operation, error)
     if (isUnavailable(error)) return undefined
     const { message } = error as Error
-    this.#counters.once(`${operation} ${message}`, () =>
+    this.#activity.once(`${operation} ${message}`, () =>
       this.#settings.log.warn({ event: LogEvent.cacheFailed, operation, err: error }, message)
     )
     return undefined
   }
 
-  #remove(name: string, damaged: string): void {
-    this.#counters.add('damaged')
+  #remove(name: string, damaged: Text): void {
+    this.#activity.add('damaged')
     this.#settings.log.warn(
       { event: LogEvent.cacheDamagedEntry, key: name },
       'Removing a damaged cache entry'

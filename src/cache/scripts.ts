@@ -1,58 +1,180 @@
-import { defineScript } from '../redis/script.js'
+import { CLOCK, defineScript } from '../redis/script.js'
 
-// A value, as opposed to a lease or something foreign: see entry.ts.
-const IS_VALUE = `local function is_value(first) return string.find(first, '^[{%["tfn0-9-]') ~= nil end\n`
+// The format of a key's content is told in entry.ts. `take_apart` gives the head, a lease or a failure, and the value
+// behind it; `is_fresh` whether a reader would be given that value, as far as one key can tell.
+const CONTENT = `${CLOCK}
+local function take_apart(content)
+  if not content then return '', '' end
+  if string.byte(content) ~= 33 then return '', content end
+  local at = string.find(content, '\\n', 1, true) or #content
+  return string.sub(content, 1, at), string.sub(content, at + 1)
+end
+local function is_whole(json)
+  local first, last = string.sub(json, 1, 1), string.sub(json, -1)
+  if first == '{' then return last == '}' end
+  if first == '[' then return last == ']' end
+  if first == '"' then return #json > 1 and last == '"' end
+  return json == 'true' or json == 'false' or json == 'null' or string.find(json, '^-?%d[%d.eE+-]*$') ~= nil
+end
+local function is_fresh(value)
+  local fresh = string.match(value, '^@1 (%d+) %d+ %d+ %S+ {')
+  if fresh then return fresh == '0' or tonumber(fresh) > now end
+  return is_whole(value)
+end
+`
 
-/** Stores ARGV[1] unless a reader would be given a value already. ARGV[2]: ms to live, 0 for ever. */
-export const storeIfAbsent = defineScript(`${IS_VALUE}
-if is_value(redis.call('GETRANGE', KEYS[1], 0, 0)) then return 0 end
-if ARGV[2] == '0' then redis.call('SET', KEYS[1], ARGV[1]) else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+// Tags have keys of their own, which a script of one key can not see. One that meets an entry with tags answers its
+// header; asked again, it is told in ARGV[1] the header that was judged, and in ARGV[2] whether it holds.
+const JUDGED = `
+local function fresh_value(content)
+  local head, value = take_apart(content)
+  if not is_fresh(value) then return '' end
+  local header = string.match(value, '^@[^\\n]*\\n')
+  if header and string.sub(header, -4) ~= ' {}\\n' then
+    if header ~= ARGV[1] then return nil, header end
+    if ARGV[2] == '0' then return '' end
+  end
+  return value, nil, head
+end
+local content = redis.call('GET', KEYS[1])
+local value, header, head = fresh_value(content)
+if header then return header end
+`
+
+// A value without an end of its own is fresh as long as its key lives: nothing may lengthen that.
+const PUT = `
+local function put(head, value, ms)
+  local left = redis.call('PTTL', KEYS[1])
+  local ends = string.match(value, '^@1 ([1-9]%d*) ')
+  if left >= 0 and left < ms and not ends then value = '' end
+  if value == '' then redis.call('SET', KEYS[1], head, 'PX', text(ms))
+  elseif left < 0 then redis.call('SET', KEYS[1], head .. value)
+  else redis.call('SET', KEYS[1], head .. value, 'PX', text(math.max(left, ms))) end
+end
+`
+
+const MINE = `
+local mine = '!L' .. ARGV[1] .. ' '
+if redis.call('GETRANGE', KEYS[1], 0, #mine - 1) ~= mine then return 0 end
+`
+
+const STORE = `
+local function store(text, ms)
+  if ms == '0' then redis.call('SET', KEYS[1], text) else redis.call('SET', KEYS[1], text, 'PX', ms) end
+end
+`
+
+/** Stores ARGV[3], to live ARGV[4] ms (0 for ever), unless a reader would be given a value already. ARGV[1..2]: what was judged. */
+export const storeIfAbsent = defineScript(`${CONTENT}${JUDGED}${STORE}
+if value ~= '' then return 0 end
+store(ARGV[3], ARGV[4])
 return 1`)
 
-/** Gives a value ARGV[1] ms more to live, or with 0 for ever. A lease keeps its own end. */
-export const expire = defineScript(`${IS_VALUE}
-if not is_value(redis.call('GETRANGE', KEYS[1], 0, 0)) then return 0 end
-if ARGV[1] == '0' then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+/** Gives a value ARGV[3] ms more to live, or with 0 for ever. A lease before it stays. ARGV[1..2]: what was judged. */
+export const expire = defineScript(`${CONTENT}${JUDGED}${STORE}
+if value == '' then return 0 end
+local keep, rest = string.match(value, '^@1 [1-9]%d* (%d+)( .*)$')
+if keep and ARGV[3] ~= '0' then
+  store(head .. '@1 ' .. text(now + ARGV[3]) .. ' ' .. keep .. rest, text(ARGV[3] + keep))
+elseif keep then store(head .. '@1 0 ' .. keep .. rest, '0')
+elseif ARGV[3] == '0' then redis.call('PERSIST', KEYS[1])
+else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1`)
 
-/** The ms that a value has left: -1 for ever, -2 when there is none. */
-export const timeLeft = defineScript(`${IS_VALUE}
-if not is_value(redis.call('GETRANGE', KEYS[1], 0, 0)) then return -2 end
+/** The ms that a value has left: -1 for ever, -2 when there is none. ARGV[1..2]: what was judged. */
+export const timeLeft = defineScript(`${CONTENT}${JUDGED}
+if value == '' then return -2 end
+local ends = string.match(value, '^@1 ([1-9]%d*) ')
+if ends then return tonumber(ends) - now end
 return redis.call('PTTL', KEYS[1])`)
 
 /**
- * Adds ARGV[1] to an integer, which keeps its end, or begins one with ARGV[2] ms to live, also in the place of a lease
- * (33 is `!`). The sum as text, which has no limit of precision; false for anything but an integer.
+ * Adds ARGV[3] to an integer, which keeps its end and its tags, or begins one, ARGV[5] before it, with ARGV[4] ms to
+ * live; in both cases in the place of a lease. The sum as text, which has no limit of precision; false for anything
+ * but an integer. ARGV[1..2]: what was judged.
  */
-export const increment = defineScript(`
-local text = redis.call('GET', KEYS[1])
-if text and string.byte(text) ~= 33 then
-  if not string.find(text, '^-?%d+$') then return false end
-  redis.call('INCRBY', KEYS[1], ARGV[1])
+export const increment = defineScript(`${CONTENT}${JUDGED}${STORE}
+if value == '' then
+  local ours = not content or string.byte(content) == 33 or string.sub(content, 1, 3) == '@1 '
+  if not ours then return false end
+  store(ARGV[5] .. ARGV[3], ARGV[4])
+  return ARGV[3]
+end
+local before, number = string.match(value, '^(@[^\\n]*\\n)(-?%d+)$')
+if not before then before, number = '', string.match(value, '^-?%d+$') end
+if not number then return false end
+if before == '' and head == '' then
+  redis.call('INCRBY', KEYS[1], ARGV[3])
   return redis.call('GET', KEYS[1])
 end
-if ARGV[2] == '0' then redis.call('SET', KEYS[1], ARGV[1]) else redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
-return ARGV[1]`)
+local sum = text(number + ARGV[3])
+local left = redis.call('PTTL', KEYS[1])
+store(before .. sum, left < 0 and '0' or text(left))
+return sum`)
 
-/** Removes an entry that is still ARGV[1]: a reader that found it damaged does not delete its replacement. */
+/** Removes what is still ARGV[1]: a reader that found it damaged does not delete its replacement. */
 export const removeIfUnchanged = defineScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])`)
 
-/** Takes the lease ARGV[1] for ARGV[2] ms where there is nothing, and answers what is there: that lease, another's, or a value. */
-export const lease = defineScript(`
-local text = redis.call('GET', KEYS[1])
-if text then return text end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return ARGV[1]`)
+/**
+ * Takes the lease ARGV[1] for ARGV[2] ms, unless there is a value, but for one whose header is ARGV[3], or somebody
+ * else loads, or has just failed to. With ARGV[4] = 1 in any case. Answers the time of Redis, and what is there if it
+ * was not taken: a value, or the head before it.
+ */
+export const lease = defineScript(`${CONTENT}${PUT}
+local content = redis.call('GET', KEYS[1])
+local head, value = take_apart(content)
+if ARGV[4] == '0' then
+  local ends = string.match(head, '^!%S+ (%d+)')
+  if head ~= '' and (not ends or tonumber(ends) > now) then return { text(now), ends and head or content } end
+  local dead = ARGV[3] ~= '' and string.sub(value, 1, #ARGV[3]) == ARGV[3]
+  if content and head == '' and not dead then return { text(now), content } end
+  if value ~= '' and not dead then return { text(now), value } end
+end
+put('!L' .. ARGV[1] .. ' ' .. text(now + ARGV[2]) .. '\\n', value, tonumber(ARGV[2]))
+return { text(now), false }`)
 
 /** Holds the lease ARGV[1] for ARGV[2] ms more. */
-export const renew = defineScript(`
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])`)
-
-/** Puts the value ARGV[2] in the place of the lease ARGV[1], and of nothing else: what was deleted or written meanwhile stays so. ARGV[3]: ms to live. */
-export const commit = defineScript(`
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+export const renew = defineScript(`${CONTENT}${PUT}${MINE}
+local _, value = take_apart(redis.call('GET', KEYS[1]))
+put(mine .. text(now + ARGV[2]) .. '\\n', value, tonumber(ARGV[2]))
 return 1`)
+
+/**
+ * Puts the value ARGV[2] in the place of the lease ARGV[1], and of nothing else: what was deleted or written meanwhile
+ * stays so. ARGV[3]: ms to live, 0 for ever. ARGV[4]: how many ms longer it may be served stale, or empty when the end of the
+ * key is its end. ARGV[5]: the rest of its envelope, or empty for plain JSON.
+ */
+export const commit = defineScript(`${CONTENT}${STORE}${MINE}
+if ARGV[5] == '' then store(ARGV[2], ARGV[3])
+elseif ARGV[4] == '' or ARGV[3] == '0' then store('@1 0 0 ' .. ARGV[5] .. ARGV[2], ARGV[3])
+else store('@1 ' .. text(now + ARGV[3]) .. ' ' .. ARGV[4] .. ' ' .. ARGV[5] .. ARGV[2], text(ARGV[3] + ARGV[4])) end
+return 1`)
+
+/** Says, in the place of the lease ARGV[1], that nobody is to load for ARGV[2] ms because of ARGV[3]. */
+export const fail = defineScript(`${CONTENT}${PUT}${MINE}
+local _, value = take_apart(redis.call('GET', KEYS[1]))
+put('!E ' .. text(now + ARGV[2]) .. ' ' .. ARGV[3] .. '\\n', value, tonumber(ARGV[2]))
+return 1`)
+
+/** Gives up the lease ARGV[1]; the value behind it stays. */
+export const release = defineScript(`${CONTENT}${STORE}${MINE}
+local _, value = take_apart(redis.call('GET', KEYS[1]))
+if value == '' then return redis.call('UNLINK', KEYS[1]) end
+local left = redis.call('PTTL', KEYS[1])
+store(value, left < 0 and '0' or text(left))
+return 1`)
+
+/** The version of a tag, ARGV[1] if it has none, which lives for ARGV[2] ms more at least, with 0 for ever. */
+export const tagVersion = defineScript(`${CLOCK}
+local version = redis.call('GET', KEYS[1])
+if not version then
+  version = ARGV[1]
+  if ARGV[2] == '0' then redis.call('SET', KEYS[1], version) else redis.call('SET', KEYS[1], version, 'PX', ARGV[2]) end
+elseif ARGV[2] == '0' then redis.call('PERSIST', KEYS[1])
+else
+  local left = redis.call('PTTL', KEYS[1])
+  if left >= 0 and left < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+end
+return version`)

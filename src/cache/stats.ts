@@ -1,11 +1,19 @@
 /** What a cache has counted in this process. */
 export interface CacheStats {
-  /** Reads that found a value. */
+  /** Reads that found a value, stale ones included. */
   hits: number
+  /** Those of them that were served stale. */
+  staleHits: number
   /** Reads that did not. */
   misses: number
   /** hits / (hits + misses); 0 before the first read. */
   hitRate: number
+  /** Loads that gave a value. */
+  loads: number
+  /** Loads that failed. */
+  loadErrors: number
+  /** Callers that shared the load of another one in this process. */
+  coalesced: number
   /** Values stored. */
   sets: number
   /** Entries deleted. */
@@ -20,50 +28,4 @@ export interface CacheStats {
   namespaces: Record<string, CacheStats>
 }
 
-type Counter = Exclude<keyof CacheStats, 'hitRate' | 'namespaces'>
-
-/** The counts of a cache and, kept apart, of its namespaces; what a namespace counts, its parent counts too. */
-export class Counters {
-  readonly #parent: Counters | undefined
-  readonly #children = new Map<string, Counters>()
-  readonly #counts: Record<Counter, number> = {
-    hits: 0,
-    misses: 0,
-    sets: 0,
-    deletes: 0,
-    errors: 0,
-    damaged: 0,
-    oversized: 0
-  }
-  readonly #told: Set<string>
-
-  constructor(parent?: Counters) {
-    this.#parent = parent
-    this.#told = parent === undefined ? new Set() : parent.#told
-  }
-
-  add(counter: Counter, by = 1): void {
-    this.#counts[counter] += by
-    this.#parent?.add(counter, by)
-  }
-
-  /** The counters of a namespace, the same ones each time it is asked for. */
-  child(path: string): Counters {
-    const child = this.#children.get(path) ?? new Counters(this)
-    this.#children.set(path, child)
-    return child
-  }
-
-  /** Does something once in the life of the cache, for warnings; remembers at most 100 of them. */
-  once(what: string, act: () => void): void {
-    if (this.#told.has(what) || this.#told.size >= 100) return
-    this.#told.add(what)
-    act()
-  }
-
-  read(): CacheStats {
-    const { hits, misses } = this.#counts
-    const namespaces = Object.fromEntries([...this.#children].map(([path, child]) => [path, child.read()]))
-    return { ...this.#counts, hitRate: hits === 0 ? 0 : hits / (hits + misses), namespaces }
-  }
-}
+export type Counter = Exclude<keyof CacheStats, 'hitRate' | 'namespaces'>

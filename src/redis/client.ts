@@ -14,6 +14,9 @@ export interface RedisClient {
   off(event: string, listener: (...args: any[]) => void): unknown
 }
 
+/** What commands are made of. */
+export type Argument = string | Buffer
+
 /** A single client of redis 4, with all its commands. */
 export type NodeRedisClient = ReturnType<typeof createClient>
 
@@ -91,7 +94,7 @@ export const isCluster = (client: RedisClient): boolean => capabilities(client).
 export function dispatch(
   client: RedisClient,
   key: string | undefined,
-  args: readonly string[]
+  args: readonly Argument[]
 ): Promise<unknown> {
   if (isCluster(client)) return client.sendCommand(key, false, args)
   if (capabilities(client).acquire !== undefined) return client.sendCommand(false, args)

@@ -1,4 +1,5 @@
-import { dispatch, isCluster, type RedisClient } from './client.js'
+import calculateSlot from 'cluster-key-slot'
+import { type Argument, dispatch, isCluster, type RedisClient } from './client.js'
 import type { RedisClock } from './clock.js'
 import type { RedisConnection } from './connection.js'
 import type { Outage } from './outages.js'
@@ -36,33 +37,61 @@ export class Commands {
     this.#connection.on(event, listener)
   }
 
+  /** See {@link RedisConnection.beforeClose}. */
+  beforeClose(finish: (ms: number) => Promise<void>): void {
+    this.#connection.beforeClose(finish)
+  }
+
   /** When Redis was away in the last minutes. */
   outages(): Outage[] {
     return this.#connection.outages()
   }
 
   /** Sends one command, to the node that holds `key`. */
-  send<T>(key: string, args: readonly string[]): Promise<T> {
+  send<T>(key: string, args: readonly Argument[]): Promise<T> {
     return this.#connection.send(key, args, this.#timeout)
   }
 
   /** Runs a script on its one key. */
-  script<T>(script: Script, key: string, args: readonly string[]): Promise<T> {
+  script<T>(script: Script, key: string, args: readonly Argument[]): Promise<T> {
     const work = (client: RedisClient) =>
       runScript((command) => dispatch(client, key, command), script, key, args)
     return this.#connection.bounded(work, this.#timeout) as Promise<T>
   }
 
-  /** MGET or UNLINK of any number of keys in one round trip: on a cluster a command a key, else a command for each thousand. */
-  async many<T>(command: 'MGET' | 'UNLINK', keys: readonly string[]): Promise<T[]> {
-    const replies = await this.#connection.bounded(async (client) => {
-      const size = isCluster(client) ? 1 : MAX_KEYS
-      const batches = Array.from({ length: Math.ceil(keys.length / size) }, (_, n) =>
-        keys.slice(n * size, (n + 1) * size)
-      )
-      return Promise.all(batches.map((batch) => dispatch(client, batch[0], [command, ...batch])))
+  /** The values of any number of keys in one round trip. */
+  async mget<T>(keys: readonly string[]): Promise<(T | null)[]> {
+    const values: (T | null)[] = []
+    await this.#batched('MGET', keys, (reply: (T | null)[], batch) => {
+      for (const [n, at] of batch.entries()) values[at] = reply[n]!
+    })
+    return values
+  }
+
+  /** Deletes any number of keys in one round trip, and answers how many there were. */
+  async unlink(keys: readonly string[]): Promise<number> {
+    let deleted = 0
+    await this.#batched('UNLINK', keys, (count: number) => {
+      deleted += count
+    })
+    return deleted
+  }
+
+  /** A command for each thousand keys, on a cluster for those of a slot. */
+  async #batched<R>(
+    command: string,
+    keys: readonly string[],
+    take: (reply: R, batch: readonly number[]) => void
+  ): Promise<void> {
+    const send = async (client: RedisClient, batch: readonly number[]) => {
+      const args = batch.map((at) => keys[at]!)
+      return dispatch(client, args[0], [command, ...args]) as Promise<R>
+    }
+    await this.#connection.bounded(async (client) => {
+      const batches = batchesOf(keys, isCluster(client) ? calculateSlot : () => 0)
+      const replies = await Promise.all(batches.map((batch) => send(client, batch)))
+      for (const [n, reply] of replies.entries()) take(reply, batches[n]!)
     }, this.#timeout)
-    return (replies as (T | T[])[]).flat() as T[]
   }
 
   /** The keys that match `pattern`, in batches of about `count`, from every node. SCAN may name a key twice while Redis resizes its table. */
@@ -80,4 +109,20 @@ export class Commands {
     }
     signal?.throwIfAborted()
   }
+}
+
+/** The places of keys that may share a command: those of a slot, a thousand at most. */
+function batchesOf(keys: readonly string[], slotOf: (key: string) => number): number[][] {
+  const batches: number[][] = []
+  const open = new Map<number, number[]>()
+  for (const [at, key] of keys.entries()) {
+    const slot = slotOf(key)
+    const batch = open.get(slot)
+    if (batch !== undefined && batch.length < MAX_KEYS) batch.push(at)
+    else {
+      open.set(slot, [at])
+      batches.push(open.get(slot)!)
+    }
+  }
+  return batches
 }

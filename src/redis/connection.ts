@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { LogEvent, type Logger } from '../log.js'
-import { dispatch, isUsable, type NodeRedisClient, nodes, type RedisClient } from './client.js'
+import { type Argument, dispatch, isUsable, type NodeRedisClient, nodes, type RedisClient } from './client.js'
 import { RedisClock } from './clock.js'
 import { explain, type Reason, reasonOf, Unavailable } from './failure.js'
 import { type ClientSource, LiveClient } from './live-client.js'
@@ -64,6 +64,7 @@ export class RedisConnection {
   #lostAt = Number.NEGATIVE_INFINITY
   #lastError: unknown
   #closing: Promise<void> | undefined
+  readonly #unfinished: ((ms: number) => Promise<void>)[] = []
   readonly #warned = new Map<Reason, number>()
 
   constructor(options: ConnectionOptions, log: Logger) {
@@ -130,7 +131,7 @@ export class RedisConnection {
   }
 
   /** Sends one command, to the node that holds `key`. Rejects with {@link Unavailable} when Redis does not serve it within `timeout` ms. */
-  send<T>(key: string | undefined, args: readonly string[], timeout: number): Promise<T> {
+  send<T>(key: string | undefined, args: readonly Argument[], timeout: number): Promise<T> {
     return this.bounded((client) => dispatch(client, key, args) as Promise<T>, timeout)
   }
 
@@ -152,6 +153,11 @@ export class RedisConnection {
     return this.#outages.list()
   }
 
+  /** Has work that goes on behind the scenes ended before the connection closes: within `ms`, while commands are still served. */
+  beforeClose(finish: (ms: number) => Promise<void>): void {
+    this.#unfinished.push(finish)
+  }
+
   /** Takes no more commands, waits for those that somebody waits for, at most `closeTimeout`, and closes the client if it is ours. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -159,10 +165,12 @@ export class RedisConnection {
   }
 
   async #close(): Promise<void> {
+    const deadline = performance.now() + this.#options.closeTimeout
+    // A part of the time is left for what they still have to say.
+    await Promise.all(this.#unfinished.map((finish) => finish(this.#options.closeTimeout * 0.75)))
     this.#state = 'closed'
     this.#reason = 'closed'
     clearInterval(this.#prober)
-    const deadline = performance.now() + this.#options.closeTimeout
     while (this.#awaited > 0 && performance.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 5))
     this.#live.close()

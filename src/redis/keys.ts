@@ -27,5 +27,8 @@ export const cachePrefix = (prefix: string, path: string): string => `${prefix}c
 export const cacheTreePattern = (prefix: string, path: string): string =>
   path === '' ? `${escapeGlob(prefix)}cache:*` : `${escapeGlob(prefix)}cache:${path}[:.]*`
 
+/** The version of a tag; beside the entries, whose tags belong to the whole cache. */
+export const tagKey = (prefix: string, tag: string): string => `${prefix}tag:${tag}`
+
 /** `text` as a glob that matches itself alone. */
 export const escapeGlob = (text: string): string => text.replace(/[\\*?[\]^-]/g, '\\$&')

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Argument } from './client.js'
 
 /** A Lua script, and the SHA-1 by which Redis remembers it. Each script of this package works on one key, so that Redis Cluster runs it too. */
 export interface Script {
@@ -23,10 +24,10 @@ export const defineScript = (source: string): Script => ({
 
 /** Runs a script by its SHA-1; a server that does not know it yet (a new one, a restarted one, SCRIPT FLUSH) is sent the source. */
 export async function runScript(
-  send: (args: readonly string[]) => Promise<unknown>,
+  send: (args: readonly Argument[]) => Promise<unknown>,
   { source, sha1 }: Script,
   key: string,
-  args: readonly string[]
+  args: readonly Argument[]
 ): Promise<unknown> {
   try {
     return await send(['EVALSHA', sha1, '1', key, ...args])

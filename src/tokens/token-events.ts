@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import { EventEmitter } from 'node:events'
+import { type Listener, Listeners } from '../listeners.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { RequestContext } from './session-details.js'
 
@@ -45,31 +45,22 @@ const channels = new Map(tokenEvents.map((event) => [event, channel(`fastify-red
 /** What an event says besides where it came from. */
 type Details<Message> = Message extends unknown ? Omit<Message, keyof RequestContext> : never
 
-/** May be async; what it throws or rejects with is logged. */
-export type TokenListener<E extends keyof TokenEventMap> = (...args: TokenEventMap[E]) => unknown
+export type TokenListener<E extends keyof TokenEventMap> = Listener<TokenEventMap[E]>
 
 /**
  * Tells listeners, and the subscribers of the `fastify-redis-auth:<event>` channels of node:diagnostics_channel, the
  * same messages. A channel is of the whole process; what a subscriber throws there Node.js reports as uncaught.
  */
 export class TokenEvents {
-  readonly #emitter = new EventEmitter()
-  readonly #log: Logger
+  readonly #listeners: Listeners<TokenEventMap>
 
   constructor(log: Logger) {
-    this.#log = log
+    this.#listeners = new Listeners(tokenEvents, log, LogEvent.tokensListenerFailed)
   }
 
   /** Throws a TypeError for an event that does not exist: its listener would wait for ever. */
   on<E extends keyof TokenEventMap>(event: E, listener: TokenListener<E>): void {
-    if (!tokenEvents.includes(event))
-      throw new TypeError(`"${event}" is no event: there are ${tokenEvents.join(', ')}`)
-    const call = async (...args: TokenEventMap[E]) => listener(...args)
-    this.#emitter.on(event, (...args: TokenEventMap[E]) => {
-      call(...args).catch((error) =>
-        this.#log.error({ event: LogEvent.tokensListenerFailed, err: error }, `A listener of ${event} failed`)
-      )
-    })
+    this.#listeners.on(event, listener)
   }
 
   /** Of `context`, which may be a whole request, a message holds ip and user agent. */
@@ -83,7 +74,7 @@ export class TokenEvents {
       ...(userAgent !== undefined && { userAgent }),
       ...details
     }
-    this.#emitter.emit(event, message)
+    this.#listeners.emit(event, ...([message] as TokenEventMap[E]))
     channels.get(event)!.publish(message)
   }
 }

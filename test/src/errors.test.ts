@@ -23,7 +23,8 @@ t.test('every code has its status and a message', async (t) => {
     FST_REDIS_AUTH_RATE_LIMITED: 429,
     FST_REDIS_AUTH_LOCKED: 429,
     FST_REDIS_AUTH_LOGIN_FAILED: 500,
-    FST_REDIS_AUTH_UNAVAILABLE: 503
+    FST_REDIS_AUTH_UNAVAILABLE: 503,
+    FST_REDIS_AUTH_LOAD_TIMEOUT: 504
   }
   for (const [code, statusCode] of Object.entries(statuses) as [ErrorCode, number][]) {
     t.ok(errorCodes.includes(code), code)

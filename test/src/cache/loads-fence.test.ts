@@ -1,5 +1,6 @@
 import t from 'tap'
-import type { CacheManager, GetOrSetOptions } from '../../../src/cache/cache-manager.js'
+import type { CacheManager } from '../../../src/cache/cache-manager.js'
+import type { GetOrSetOptions } from '../../../src/cache/load-options.js'
 import { caches, gate } from '../../support/caches.js'
 import { embedded, until } from '../../support/redis.js'
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
+import type { Argument } from '../../../src/redis/client.js'
 import { defineScript, runScript } from '../../../src/redis/script.js'
 import { observer, redis } from '../../support/redis.js'
 
@@ -13,8 +14,8 @@ t.test('Redis is asked by SHA-1, and sent the source only where it does not know
   const { url } = await redis(t)
   const client = await observer(t, url)
   const own = defineScript(`return {KEYS[1], ARGV[1], '${Math.random()}'}`)
-  const sent: string[] = []
-  const send = (args: readonly string[]) => {
+  const sent: Argument[] = []
+  const send = (args: readonly Argument[]) => {
     sent.push(args[0]!)
     return client.sendCommand([...args])
   }
@@ -28,8 +29,8 @@ t.test('Redis is asked by SHA-1, and sent the source only where it does not know
 })
 
 t.test('key and arguments are sent as they are', async (t) => {
-  const sent: (readonly string[])[] = []
-  const send = async (args: readonly string[]) => {
+  const sent: (readonly Argument[])[] = []
+  const send = async (args: readonly Argument[]) => {
     sent.push(args)
     if (args[0] === 'EVALSHA') throw new Error('NOSCRIPT No matching script')
     return 'reply'
@@ -64,7 +65,7 @@ t.test('any other failure is passed on, without a second try', async (t) => {
 
 t.test('the failure of the second try is passed on', async (t) => {
   const error = new Error('ERR syntax')
-  const send = async ([command]: readonly string[]) => {
+  const send = async ([command]: readonly Argument[]) => {
     throw command === 'EVALSHA' ? new Error('NOSCRIPT') : error
   }
   await t.rejects(runScript(send, script, 'key', []), error)

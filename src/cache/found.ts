@@ -1,0 +1,40 @@
+import type { Failure, Text } from './entry.js'
+import type { Versions } from './tags.js'
+
+/** What a read has found under a key. */
+export interface Found {
+  /** Undefined: nothing that could be served, be it stale. */
+  readonly value: unknown
+  /** For how many ms it has not been fresh; negative while it is. */
+  readonly overdue: number
+  /** How long its load took, in ms. */
+  readonly took: number
+  /** The start of what is there, by which a load names what it replaces; empty where there is nothing to be replaced. */
+  readonly replaceable: Text
+  /** Not ours to read or to replace. */
+  readonly foreign: boolean
+  /** The mark of whoever is loading. */
+  readonly lease: string | undefined
+  readonly failure: Failure | undefined
+  /** The versions of tags that were read along with it. */
+  readonly versions: Versions
+  /** When Redis was asked, by the monotonic clock. */
+  readonly askedAt: number
+}
+
+export const NO_VERSIONS: Versions = new Map()
+
+/** What is known when Redis could not be asked. */
+export const NOTHING: Found = {
+  value: undefined,
+  overdue: Number.POSITIVE_INFINITY,
+  took: 0,
+  replaceable: '',
+  foreign: false,
+  lease: undefined,
+  failure: undefined,
+  versions: NO_VERSIONS,
+  askedAt: Number.NEGATIVE_INFINITY
+}
+
+export const isFresh = ({ value, overdue }: Found): boolean => value !== undefined && overdue <= 0

@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto'
+import type { Commands } from '../redis/commands.js'
+import type { Script } from '../redis/script.js'
+import { envelope, type Text } from './entry.js'
+import * as scripts from './scripts.js'
+
+/**
+ * The right to load a key, for all processes. It is the fence as well: a value is stored only where this very lease
+ * still stands, which any write, delete or scan in between has taken away.
+ */
+export class Lease {
+  readonly mark = randomBytes(12).toString('base64url')
+  readonly #commands: Commands
+  readonly #name: string
+  readonly #ms: number
+  #renewing: NodeJS.Timeout | undefined
+
+  constructor(commands: Commands, name: string, ms: number) {
+    this.#commands = commands
+    this.#name = name
+    this.#ms = ms
+  }
+
+  /** Takes it, unless there is something that does not start with `replaceable`; answers what there is. */
+  async take(replaceable: Text, force: boolean): Promise<Text | undefined> {
+    const args = [this.mark, String(this.#ms), replaceable, force ? '1' : '0']
+    const [now, content] = await this.#commands.script<[Text, Text | null]>(scripts.lease, this.#name, args)
+    this.#commands.clock.observe(Number(now))
+    return content ?? undefined
+  }
+
+  /** Renews it until it is given up. What a renewal fails of is told. */
+  hold(failed: (error: unknown) => void): void {
+    const renew = () => this.#run(scripts.renew, [String(this.#ms)]).catch(failed)
+    this.#renewing = setInterval(() => void renew(), this.#ms / 3).unref()
+  }
+
+  /** Puts a value in its place: for `ttl` ms (0 for ever), and `keep` ms more (undefined: the end of the key is its end). False when it was lost. */
+  async commit(entry: StoredEntry): Promise<boolean> {
+    clearInterval(this.#renewing)
+    const { format, payload, ttl, keep, tags, took } = entry
+    const plain = format === 'json' && tags.size === 0 && keep === undefined
+    const rest = plain ? '' : envelope(took, format, tags)
+    return (await this.#run(scripts.commit, [payload, String(ttl), String(keep ?? ''), rest])) === 1
+  }
+
+  /** Puts a failure in its place, for `ms`. */
+  async fail(ms: number, error: string): Promise<void> {
+    clearInterval(this.#renewing)
+    await this.#run(scripts.fail, [String(ms), error])
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.#renewing)
+    await this.#run(scripts.release, [])
+  }
+
+  #run(script: Script, args: readonly Text[]): Promise<number> {
+    return this.#commands.script<number>(script, this.#name, [this.mark, ...args])
+  }
+}
+
+interface StoredEntry {
+  readonly format: string
+  readonly payload: Text
+  readonly ttl: number
+  readonly keep: number | undefined
+  readonly tags: ReadonlyMap<string, string>
+  readonly took: number
+}

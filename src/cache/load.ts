@@ -1,0 +1,197 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Commands } from '../redis/commands.js'
+import type { Activity } from './activity.js'
+import type { EntryStore } from './entry-store.js'
+import { type Found, isFresh } from './found.js'
+import { Lease } from './lease.js'
+import { errorOf, failureText } from './load-failure.js'
+import { keepOf, type LoadPlan } from './load-options.js'
+import { NO_TAGS, type Tags } from './tags.js'
+
+/** What a loader is given. */
+export interface LoadContext {
+  /** The key whose value is wanted. */
+  key: string
+  /** Aborted when `hardTimeout` is over, or when the cache is closed while this load runs behind the scenes. */
+  signal: AbortSignal
+  /** The value that is to be replaced, where there is one that is not fresh any more. */
+  stale?: unknown
+}
+
+export interface LoadTask<T> {
+  readonly key: string
+  /** The key as Redis knows it. */
+  readonly name: string
+  readonly load: (context: LoadContext) => T | Promise<T>
+  readonly plan: LoadPlan
+  /** Loads though there is a value, or somebody else loads. */
+  readonly force: boolean
+  /** The ms to live of a value, 0 for ever; undefined for one that is not to be stored. */
+  readonly ttlOf: (value: T) => number | undefined
+  readonly entries: EntryStore
+  readonly activity: Activity
+  /** Called once it is known whether this very loader runs now. */
+  readonly decided: () => void
+}
+
+/** What a loader began with: its own lease or that of whom it no longer waits for, and the versions of its tags. */
+interface Beginning {
+  readonly at: number
+  readonly mark: string | undefined
+  readonly tags: ReadonlyMap<string, string>
+}
+
+/** What a load that runs behind the scenes comes to when somebody else is at it. */
+export const BUSY = Symbol('busy')
+
+const MIN_POLL = 10
+const MAX_POLL = 100
+/** How much longer the versions of tags live than an entry that begins with them: for as long as its load may take. */
+const LOAD_TIME = 3_600_000
+
+/** One load: its lease, its loader, and what becomes of the value. */
+export class Load<T> {
+  readonly #task: LoadTask<T>
+  readonly #tags: Tags
+  readonly #lease: Lease
+  readonly #abort = new AbortController()
+  /** Undefined until the loader runs, and where Redis is away. */
+  #beginning: Beginning | undefined
+  #stale: unknown
+
+  constructor(task: LoadTask<T>, commands: Commands, tags: Tags) {
+    this.#task = task
+    this.#tags = tags
+    this.#lease = new Lease(commands, task.name, task.plan.lease)
+  }
+
+  /** Its waiters get the reason; what its loader may still give is dropped. */
+  abort(reason: unknown): void {
+    this.#abort.abort(reason)
+  }
+
+  /**
+   * Whether a read that was sent after the loader began has seen that the key, or one of the tags, was changed since:
+   * then the value is of no use to that reader.
+   */
+  isOutdated({ askedAt, lease, versions }: Found): boolean {
+    const begun = this.#beginning
+    if (begun === undefined || askedAt <= begun.at) return false
+    if (lease !== begun.mark) return true
+    return [...begun.tags].some(([tag, version]) => versions.has(tag) && versions.get(tag) !== version)
+  }
+
+  /** The value; {@link BUSY} only `behind` the scenes. */
+  async run(seen: Found, behind: boolean): Promise<T | typeof BUSY> {
+    const { entries, plan, decided } = this.#task
+    let claim: Found | 'leased' | 'busy' | 'away'
+    try {
+      claim = await this.#claim(seen, behind ? 0 : plan.wait)
+    } catch (error) {
+      this.#abort.signal.throwIfAborted()
+      entries.failed('load', error)
+      claim = 'away'
+    }
+    decided()
+    if (claim === 'leased') return this.#loadAndCommit()
+    if (typeof claim === 'string') return behind ? BUSY : this.load()
+    if (claim.failure !== undefined) throw errorOf(claim.failure)
+    return claim.value as T
+  }
+
+  /** Runs the loader, and stores nothing. */
+  async load(): Promise<T> {
+    const { key, load, activity } = this.#task
+    const { signal } = this.#abort
+    const began = performance.now()
+    try {
+      const context = { key, signal, ...(this.#stale !== undefined && { stale: this.#stale }) }
+      const value = await orAborted(signal, async () => load(context))
+      activity.loaded(key, performance.now() - began)
+      return value
+    } catch (error) {
+      activity.loadFailed(key, error)
+      throw error
+    }
+  }
+
+  /** Takes the lease, or waits for what comes of that of somebody else. */
+  async #claim(first: Found, wait: number): Promise<Found | 'leased' | 'busy'> {
+    const { entries, name, plan, force, decided } = this.#task
+    const lifetime = plan.ttl === 0 ? 0 : plan.ttl + keepOf(plan) + LOAD_TIME
+    const deadline = performance.now() + wait
+    let seen = first
+    let poll = MIN_POLL
+    let awaited: string | undefined
+    do {
+      if (seen.value !== undefined) this.#stale = seen.value
+      // The tags begin along with the first try. After a wait they may have changed, and begin anew.
+      const [content, tags] = await Promise.all([
+        this.#lease.take(seen.replaceable, force),
+        awaited === undefined ? this.#tags.begin(plan.tags, lifetime) : undefined
+      ])
+      if (content === undefined) {
+        const versions = tags ?? (await this.#tags.begin(plan.tags, lifetime))
+        this.#beginning = { at: performance.now(), mark: this.#lease.mark, tags: versions }
+        return 'leased'
+      }
+      seen = await entries.judge(name, content)
+      if (isFresh(seen) || seen.failure !== undefined) return seen
+      if (seen.foreign) break
+      if (seen.lease === undefined) continue
+      // Whom we waited for has failed, or died, and somebody else is at it: do not queue behind each of them.
+      if (awaited !== undefined && awaited !== seen.lease) break
+      awaited = seen.lease
+      decided()
+      await sleep(Math.min(poll * (0.5 + Math.random() / 2), wait), undefined, { signal: this.#abort.signal })
+      poll = Math.min(poll * 1.5, MAX_POLL)
+    } while (performance.now() < deadline)
+    this.#beginning = { at: performance.now(), mark: awaited, tags: NO_TAGS }
+    return 'busy'
+  }
+
+  async #loadAndCommit(): Promise<T> {
+    const { plan, entries, activity, key } = this.#task
+    const began = performance.now()
+    const attempt = (work: Promise<unknown>) => work.catch((error) => entries.failed('load', error))
+    this.#lease.hold((error) => entries.failed('load', error))
+    try {
+      const value = await this.load()
+      const entry = this.#entry(value, performance.now() - began)
+      if (entry === undefined) void attempt(this.#lease.release())
+      else if (await attempt(this.#lease.commit(entry))) activity.stored(key)
+      return value
+    } catch (error) {
+      if (plan.errorTtl > 0) await attempt(this.#lease.fail(plan.errorTtl, failureText(error)))
+      else void attempt(this.#lease.release())
+      throw error
+    }
+  }
+
+  /** What is stored of a value, if it is. */
+  #entry(value: T, took: number) {
+    const { plan, entries, ttlOf, key } = this.#task
+    const ttl = ttlOf(value)
+    const encoded = ttl === undefined ? undefined : entries.encode(key, value)
+    if (ttl === undefined || encoded === undefined) return undefined
+    const keep = keepOf(plan)
+    return {
+      ...encoded,
+      ttl: Math.ceil(ttl * (1 - plan.jitter * Math.random())),
+      keep: keep > 0 || plan.earlyRefresh > 0 ? keep : undefined,
+      tags: this.#beginning!.tags,
+      took
+    }
+  }
+}
+
+/** What `work` comes to, or the reason of an abortion before that. */
+function orAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    work()
+      .then(resolve, reject)
+      .then(() => signal.removeEventListener('abort', abort))
+  })
+}
