@@ -82,6 +82,8 @@ type Method =
   | 'deletePattern'
   | 'deletePrefix'
   | 'getOrSet'
+  | 'getOrSetMany'
+  | 'invalidateTags'
   | 'clear'
 
 /** The cache of another process, used as one here: loaders run in this process, and their signals are aborted here. */
