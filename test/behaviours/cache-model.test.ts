@@ -43,7 +43,7 @@ t.test(
       if (chance(0.1)) throw new Error('the database is away')
       return chance(0.05) ? undefined : version
     }
-    const loadMany = async (missing: string[]) => {
+    const loadMany = async (missing: readonly string[]) => {
       const versions = missing.map((key) => [key, database.get(key)!] as const)
       await sleep(Math.random() ** 2 * 40)
       count('load many')

@@ -152,7 +152,7 @@ t.test('getOrSetMany over four processes loads each key once', async (t) => {
   const key = (n: number) => `many ${n}`
   const loaded: string[] = []
   const start = gate()
-  const load = async (missing: string[]) => {
+  const load = async (missing: readonly string[]) => {
     loaded.push(...missing)
     await start.opened
     return new Map(missing.map((key) => [key, `value of ${key}`]))
