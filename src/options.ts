@@ -58,7 +58,7 @@ export function parseOptions(options: RedisAuthOptions, env: Environment): Setti
   const shared = parseRedis('redis', redis, defaults)
   return {
     redis: shared,
-    cache: cache === false ? undefined : parseCache(cache, defaults, shared.keyPrefix),
+    cache: cache === false ? undefined : parseCache(cache, defaults, env, shared.keyPrefix),
     tokens: tokens && parseTokens(tokens, defaults, shared.keyPrefix),
     login: login as Login<never> | undefined,
     routes: routes === false ? undefined : parseRoutes(routes, env),
@@ -76,6 +76,6 @@ export function parseCacheOptions(
   env: Environment
 ): CacheSettings & { redis: RedisSettings } {
   const defaults = readEnvironment(env)
-  const settings = parseCache({ ...options, redis: options.redis ?? {} }, defaults, undefined, '')
+  const settings = parseCache({ ...options, redis: options.redis ?? {} }, defaults, env, undefined, '')
   return { ...settings, redis: settings.redis! }
 }

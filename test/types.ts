@@ -125,7 +125,12 @@ export async function allThatMayBeGiven() {
       revoke: true,
       introspect: (request, reply) => app.authenticate(request, reply)
     },
-    cache: { ttl: 'forever', redis: { host: 'cache', port: 6379, tls: true } },
+    cache: {
+      ttl: 'forever',
+      serializer: { name: 'own', serialize: (value) => String(value), deserialize: (text: string) => text },
+      compression: { threshold: 4096 },
+      redis: { host: 'cache', port: 6379, tls: true }
+    },
     rateLimit: { login: false, refresh: { max: 3 }, global: { max: 100, timeWindow: '1 minute' } }
   })
   await app.register(redisAuth, {
@@ -161,7 +166,13 @@ export const nothingWithin: RedisAuthOptions = {
     introspect: undefined
   },
   rateLimit: { login: undefined, refresh: undefined, routes: undefined, global: undefined, guard: undefined },
-  cache: { ttl: undefined, maxValueBytes: undefined, redis: undefined }
+  cache: {
+    ttl: undefined,
+    maxValueBytes: undefined,
+    serializer: undefined,
+    compression: { threshold: undefined },
+    redis: undefined
+  }
 }
 
 export const login: Login = ({ username }) => ({ id: username, claims: undefined })

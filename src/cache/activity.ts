@@ -117,9 +117,9 @@ export class Activity {
     return child
   }
 
-  /** Does something once in the life of the cache, for warnings; remembers at most 100 of them. */
-  once(what: string, act: () => void): void {
-    if (this.#told.has(what) || this.#told.size >= 100) return
+  /** Does something once in the life of the cache, for warnings; not if it remembers `most` of them, which leaves room for others. */
+  once(what: string, act: () => void, most = 100): void {
+    if (this.#told.has(what) || this.#told.size >= most) return
     this.#told.add(what)
     act()
   }

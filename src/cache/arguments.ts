@@ -20,10 +20,10 @@ export function checkTags(tags: unknown): asserts tags is readonly string[] {
   for (const tag of tags) checkText('tag', tag)
 }
 
-/** Throws a TypeError unless `name` may name a namespace. */
-export function checkName(name: unknown): asserts name is string {
+/** Throws a TypeError unless `name` may name a namespace, or what else has keys of its own. */
+export function checkName(name: unknown, what = 'cache namespace'): asserts name is string {
   if (typeof name !== 'string' || !/^[\w-]+$/.test(name))
-    throw new TypeError('A cache namespace must be a name of letters, digits, - and _')
+    throw new TypeError(`A ${what} must have a name of letters, digits, - and _`)
 }
 
 /** Throws a TypeError for an option that is not one of `known`. */

@@ -4,7 +4,8 @@ import type { Commands } from '../redis/commands.js'
 import { cachePrefix, cacheTreePattern, escapeGlob } from '../redis/keys.js'
 import { Activity, type CacheEventMap, type CacheListener } from './activity.js'
 import { checkKey, checkName, checkOptionNames, checkTags, ttlMilliseconds } from './arguments.js'
-import { jsonCodec } from './codec.js'
+import { type CachedFunction, cachedFunction, type FunctionOptions } from './cached-function.js'
+import { Codec, type CodecSettings } from './codec.js'
 import { type Text, writeEntry } from './entry.js'
 import { EntryStore } from './entry-store.js'
 import { type Found, isFresh, NOTHING } from './found.js'
@@ -43,7 +44,7 @@ export interface SetOptions extends SetManyOptions {
   ifAbsent?: boolean | undefined
 }
 
-export interface CacheManagerSettings {
+export interface CacheManagerSettings extends CodecSettings {
   readonly commands: Commands
   readonly log: Logger
   readonly keyPrefix: string
@@ -54,22 +55,29 @@ export interface CacheManagerSettings {
   readonly maxValueBytes: number
   /** An entry that lives longer than this, in ms, is warned of once: under memory pressure Redis evicts by time to live, and sessions end first. */
   readonly warnAbove?: number | undefined
+  /** Whether values that JSON changes are warned of. Default: false. */
+  readonly warnOfLosses?: boolean | undefined
 }
 
 /** What a cache and its namespaces share. */
 interface Shared {
   readonly settings: CacheManagerSettings
+  readonly codec: Codec
+  /** The source of each function that is cached, by its name. */
+  readonly functions: Map<string, string>
   readonly tags: Tags
   readonly loads: Loads
 }
 
 const BATCH = 1000
 
-function share(settings: CacheManagerSettings): Shared {
+function share(given: CacheManagerSettings): Shared {
+  const codec = new Codec(given)
+  const settings = codec.binary ? { ...given, commands: given.commands.inBytes() } : given
   const tags = new Tags(settings)
   const loads = new Loads(settings.commands, tags)
   settings.commands.beforeClose((ms) => loads.close(ms))
-  return { settings, tags, loads }
+  return { settings, codec, functions: new Map(), tags, loads }
 }
 
 /**
@@ -93,13 +101,13 @@ export class CacheManager {
     activity = new Activity(settings.log),
     shared = share(settings)
   ) {
-    const { commands, keyPrefix } = settings
+    const { commands, keyPrefix } = shared.settings
     this.#shared = shared
     this.#path = path
     this.#prefix = cachePrefix(keyPrefix, path)
     this.#plan = plan
     this.#activity = activity
-    this.#entries = new EntryStore({ ...settings, codec: jsonCodec }, activity, shared.tags)
+    this.#entries = new EntryStore({ ...shared.settings, codec: shared.codec }, activity, shared.tags)
     this.#removal = new Removal(commands, this.#entries, activity, this.#prefix)
   }
 
@@ -121,7 +129,7 @@ export class CacheManager {
     return this.#fresh<T>(key, found)
   }
 
-  /** Stores a value. False when it was not stored: Redis is away, the value is undefined, or larger than `maxValueBytes`; with `ifAbsent` also when there is a fresh entry. */
+  /** Stores a value. False when it was not stored: Redis is away, the value is undefined, can not be written, or is larger than `maxValueBytes`; with `ifAbsent` also when there is a fresh entry. */
   async set(key: string, value: unknown, ttl?: TTL | SetOptions): Promise<boolean> {
     const options = asOptions<SetOptions>(ttl)
     checkOptionNames(options, ['ttl', 'tags', 'ifAbsent'])
@@ -320,7 +328,30 @@ export class CacheManager {
   }
 
   /**
-   * The values of keys; those that are missing come from one call of `load`, of which each is stored as by
+   * A function whose results are cached, under the keys `<name>:<arguments>`. Its arguments and `this` reach `f`, whose
+   * loader's context does not: it has no place among them, and {@link getOrSet} gives it. Throws a TypeError that
+   * names the option.
+   */
+  fn<This, Args extends unknown[], T>(
+    f: (this: This, ...args: Args) => T | Promise<T>,
+    options: FunctionOptions<Args, T>
+  ): CachedFunction<This, Args, T> {
+    const cached = cachedFunction(this, f, options)
+    const { functions, settings } = this.#shared
+    const name = this.#prefix + options.name
+    if ((functions.get(name) ?? String(f)) !== String(f))
+      this.#activity.once(`fn ${name}`, () =>
+        settings.log.warn(
+          { event: LogEvent.cacheNameTaken, name: options.name, namespace: this.#path },
+          'Two functions of a cache have one name: each is given what the other returned'
+        )
+      )
+    functions.set(name, String(f))
+    return cached
+  }
+
+  /**
+   * The values of keys; those that are missing come from one call of `load` (for each 1000 keys), and are stored each as by
    * {@link getOrSet}. Keys that somebody else loads already are waited for. Those of which `load` tells no value are missing from the answer.
    */
   async getOrSetMany<T>(
@@ -328,9 +359,13 @@ export class CacheManager {
     load: LoadMany<T>,
     ttl?: TTL | GetOrSetOptions<T>
   ): Promise<Map<string, T>> {
+    const unique = [...new Set(keys)]
+    if (unique.length > BATCH) {
+      const first = await this.getOrSetMany(unique.slice(0, BATCH), load, ttl)
+      return new Map([...first, ...(await this.getOrSetMany(unique.slice(BATCH), load, ttl))])
+    }
     const options = asOptions<GetOrSetOptions<T>>(ttl)
     const { plan, force, ttlOf } = this.#planOf(options)
-    const unique = [...new Set(keys)]
     const names = unique.map((key) => this.#name(key))
     const founds = force ? names.map(() => NOTHING) : await this.#findMany('getOrSetMany', unique, plan.tags)
     const batch = new Batch<T>(unique, load)

@@ -6,6 +6,7 @@ import type { Activity } from './activity.js'
 import type { Codec } from './codec.js'
 import { type Content, isPlain, readContent, readHeader, type Text } from './entry.js'
 import { type Found, NO_VERSIONS, NOTHING } from './found.js'
+import { findLosses } from './lossy.js'
 import * as scripts from './scripts.js'
 import { areCurrent, readVersions, type Tags, type Versions } from './tags.js'
 
@@ -14,9 +15,13 @@ export interface StoreSettings {
   readonly log: Logger
   readonly maxValueBytes: number
   readonly codec: Codec
+  /** Whether values that JSON changes are warned of. */
+  readonly warnOfLosses?: boolean | undefined
 }
 
 const MAX_JUDGEMENTS = 5
+/** Warnings of values name keys, of which there are many: they leave room for others. */
+const MAX_WARNINGS = 50
 
 /** Entries by the names that Redis knows them by. */
 export class EntryStore {
@@ -71,17 +76,19 @@ export class EntryStore {
   }
 
   #judge(name: string, text: Text | null, content: Content, versions: Versions, askedAt: number): Found {
-    const { entry, lease, failure } = content
+    const { entry, lease } = content
+    const now = this.#settings.commands.clock.now()
+    const failure = content.failure !== undefined && content.failure.until > now ? content.failure : undefined
     if (typeof entry !== 'object')
       return { ...NOTHING, foreign: entry === 'foreign', lease, failure, versions, askedAt }
-    const { codec, commands } = this.#settings
+    const { codec } = this.#settings
     const { header, took, fresh } = entry
     const nothing = { ...NOTHING, replaceable: header, lease, failure, versions, askedAt }
     if (!codec.knows(entry.format)) return { ...nothing, replaceable: '', foreign: true }
     if (!areCurrent(entry.tags, versions)) return nothing
     try {
       const value = codec.decode(entry.format, entry.payload)
-      const overdue = fresh === 0 ? Number.NEGATIVE_INFINITY : commands.clock.now() - fresh
+      const overdue = fresh === 0 ? Number.NEGATIVE_INFINITY : now - fresh
       return { ...nothing, value, overdue, took }
     } catch {
       this.#remove(name, text!)
@@ -103,8 +110,8 @@ export class EntryStore {
 
   /** The payload of a value; undefined for one that is not to be stored. */
   encode(key: string, value: unknown): { format: string; payload: Text } | undefined {
-    const { codec, maxValueBytes, log } = this.#settings
-    const encoded = codec.encode(key, value)
+    const { maxValueBytes, log } = this.#settings
+    const encoded = this.#write(key, value)
     if (encoded === undefined) return undefined
     const { payload } = encoded
     if (payload.length * 3 <= maxValueBytes || Buffer.byteLength(payload) <= maxValueBytes) return encoded
@@ -116,6 +123,27 @@ export class EntryStore {
       )
     )
     return undefined
+  }
+
+  #write(key: string, value: unknown): { format: string; payload: Text } | undefined {
+    const { codec, log, warnOfLosses } = this.#settings
+    const warn = (event: string, what: string, details: object, message: string) =>
+      this.#activity.once(`${what} ${key}`, () => log.warn({ event, key, ...details }, message), MAX_WARNINGS)
+    try {
+      const encoded = codec.encode(value)
+      if (warnOfLosses && codec.writesJson && encoded !== undefined)
+        for (const [what, sentence] of findLosses(value))
+          warn(LogEvent.cacheLossy, what, {}, `A value in the cache is not read back as it was: ${sentence}`)
+      return encoded
+    } catch (error) {
+      warn(
+        LogEvent.cacheUnwritable,
+        'unwritable',
+        { err: error },
+        'A value can not be written and is not stored'
+      )
+      return undefined
+    }
   }
 
   /** Stores a text for `ms`, or with 0 for ever. Rejects when Redis does not. */

@@ -68,10 +68,10 @@ export class Loads {
   /** Waits for loads behind the scenes, at most `ms`, and drops the rest. */
   async close(ms: number): Promise<void> {
     this.#closed = true
-    const behind = [...this.#flights.values()].filter((flight) => flight.behind)
-    const all = Promise.all(behind.map(({ promise }) => settled(promise)))
+    const behind = () => [...this.#flights.values()].filter((flight) => flight.behind)
+    const all = Promise.all(behind().map(({ promise }) => settled(promise)))
     await atMost<unknown>(ms, all, async () => {})
-    for (const { load } of behind) load.abort(new Unavailable('closed'))
+    for (const { load } of behind()) load.abort(new Unavailable('closed'))
   }
 
   #alone<T>(task: LoadTask<T>): Promise<T> {

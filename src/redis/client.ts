@@ -17,6 +17,9 @@ export interface RedisClient {
 /** What commands are made of. */
 export type Argument = string | Buffer
 
+/** What strings in a reply become. */
+export type ReplyType = 'text' | 'bytes'
+
 /** A single client of redis 4, with all its commands. */
 export type NodeRedisClient = ReturnType<typeof createClient>
 
@@ -90,15 +93,20 @@ export function isUsable(client: RedisClient): boolean {
 /** Whether keys of different slots can not share a command. */
 export const isCluster = (client: RedisClient): boolean => capabilities(client).masters !== undefined
 
+// How redis 4 is asked for Buffers, and how 5 and 6 are: there by the type that a reply has on the wire, 36 being `$`.
+const BYTES = { returnBuffers: true, typeMapping: { 36: Buffer } }
+
 /** Sends one command, to the node that holds `key`, or to any when there is none. */
 export function dispatch(
   client: RedisClient,
   key: string | undefined,
-  args: readonly Argument[]
+  args: readonly Argument[],
+  reply: ReplyType = 'text'
 ): Promise<unknown> {
-  if (isCluster(client)) return client.sendCommand(key, false, args)
-  if (capabilities(client).acquire !== undefined) return client.sendCommand(false, args)
-  return client.sendCommand(args)
+  const options = reply === 'bytes' ? BYTES : undefined
+  if (isCluster(client)) return client.sendCommand(key, false, args, options)
+  if (capabilities(client).acquire !== undefined) return client.sendCommand(false, args, options)
+  return client.sendCommand(args, options)
 }
 
 /** The clients of all nodes that hold keys of their own: the masters of a cluster, else the client itself. */

@@ -1,5 +1,5 @@
 import calculateSlot from 'cluster-key-slot'
-import { type Argument, dispatch, isCluster, type RedisClient } from './client.js'
+import { type Argument, dispatch, isCluster, type RedisClient, type ReplyType } from './client.js'
 import type { RedisClock } from './clock.js'
 import type { RedisConnection } from './connection.js'
 import type { Outage } from './outages.js'
@@ -11,11 +11,18 @@ const MAX_KEYS = 1000
 export class Commands {
   readonly #connection: RedisConnection
   readonly #timeout: number
+  readonly #reply: ReplyType
 
   /** @param timeout the most that one command or script takes, in ms */
-  constructor(connection: RedisConnection, timeout: number) {
+  constructor(connection: RedisConnection, timeout: number, reply: ReplyType = 'text') {
     this.#connection = connection
     this.#timeout = timeout
+    this.#reply = reply
+  }
+
+  /** The same, but strings in replies are Buffers; names of keys are text still. */
+  inBytes(): Commands {
+    return new Commands(this.#connection, this.#timeout, 'bytes')
   }
 
   get clock(): RedisClock {
@@ -49,13 +56,13 @@ export class Commands {
 
   /** Sends one command, to the node that holds `key`. */
   send<T>(key: string, args: readonly Argument[]): Promise<T> {
-    return this.#connection.send(key, args, this.#timeout)
+    return this.#connection.send(key, args, this.#timeout, this.#reply)
   }
 
   /** Runs a script on its one key. */
   script<T>(script: Script, key: string, args: readonly Argument[]): Promise<T> {
     const work = (client: RedisClient) =>
-      runScript((command) => dispatch(client, key, command), script, key, args)
+      runScript((command) => dispatch(client, key, command, this.#reply), script, key, args)
     return this.#connection.bounded(work, this.#timeout) as Promise<T>
   }
 
@@ -85,7 +92,7 @@ export class Commands {
   ): Promise<void> {
     const send = async (client: RedisClient, batch: readonly number[]) => {
       const args = batch.map((at) => keys[at]!)
-      return dispatch(client, args[0], [command, ...args]) as Promise<R>
+      return dispatch(client, args[0], [command, ...args], this.#reply) as Promise<R>
     }
     await this.#connection.bounded(async (client) => {
       const batches = batchesOf(keys, isCluster(client) ? calculateSlot : () => 0)

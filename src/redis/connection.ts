@@ -1,6 +1,14 @@
 import { EventEmitter } from 'node:events'
 import { LogEvent, type Logger } from '../log.js'
-import { type Argument, dispatch, isUsable, type NodeRedisClient, nodes, type RedisClient } from './client.js'
+import {
+  type Argument,
+  dispatch,
+  isUsable,
+  type NodeRedisClient,
+  nodes,
+  type RedisClient,
+  type ReplyType
+} from './client.js'
 import { RedisClock } from './clock.js'
 import { explain, type Reason, reasonOf, Unavailable } from './failure.js'
 import { type ClientSource, LiveClient } from './live-client.js'
@@ -131,8 +139,13 @@ export class RedisConnection {
   }
 
   /** Sends one command, to the node that holds `key`. Rejects with {@link Unavailable} when Redis does not serve it within `timeout` ms. */
-  send<T>(key: string | undefined, args: readonly Argument[], timeout: number): Promise<T> {
-    return this.bounded((client) => dispatch(client, key, args) as Promise<T>, timeout)
+  send<T>(
+    key: string | undefined,
+    args: readonly Argument[],
+    timeout: number,
+    reply?: ReplyType
+  ): Promise<T> {
+    return this.bounded((client) => dispatch(client, key, args, reply) as Promise<T>, timeout)
   }
 
   /** The clients of all nodes that hold keys. */
@@ -167,7 +180,8 @@ export class RedisConnection {
   async #close(): Promise<void> {
     const deadline = performance.now() + this.#options.closeTimeout
     // A part of the time is left for what they still have to say.
-    await Promise.all(this.#unfinished.map((finish) => finish(this.#options.closeTimeout * 0.75)))
+    if (this.#unfinished.length > 0)
+      await Promise.all(this.#unfinished.map((finish) => finish(this.#options.closeTimeout * 0.75)))
     this.#state = 'closed'
     this.#reason = 'closed'
     clearInterval(this.#prober)

@@ -149,6 +149,7 @@ t.test('an unknown option is refused at every level, by name', async (t) => {
     [{ routes: { transport: 'cookie', cookie: { sameSite: 'lax' } } }, 'routes.cookie.sameSite'],
     [{ rateLimit: { nonsense: {} } }, 'rateLimit.nonsense'],
     [{ cache: { nonsense: 1 } }, 'cache.nonsense'],
+    [{ cache: { compression: { nonsense: 1 } } }, 'cache.compression.nonsense'],
     [{ cache: { redis: { nonsense: 1 } } }, 'cache.redis.nonsense']
   ]
   for (const [options, name] of cases)
@@ -167,6 +168,7 @@ t.test('a wrong option is refused at every level, by name', async (t) => {
     [{ tokens: { secret, redis: { port: 0 } } }, 'tokens.redis.port'],
     [{ cache: { redis: { url: 'x' } } }, 'cache.redis.url'],
     [{ cache: { ttl: 0 } }, 'cache.ttl'],
+    [{ cache: { serializer: 'yaml' } }, 'cache.serializer'],
     [{ routes: { transport: 'header' } }, 'routes.transport'],
     [{ routes: { transport: 'cookie', cookie: { path: '/' } } }, 'routes.cookie.path']
   ]

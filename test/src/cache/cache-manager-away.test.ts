@@ -22,6 +22,10 @@ async function failsSoftly(t: Test, cache: CacheManager) {
   t.equal(await cache.deletePattern('*'), 0)
   t.equal(await cache.deletePrefix('k'), 0)
   t.equal(await cache.clear(), 0)
+  t.equal(await cache.get('key', { tags: ['tag'] }), undefined)
+  t.equal(await cache.set('key', 1, { tags: ['tag'] }), false)
+  t.equal(await cache.setMany({ key: 1 }, { tags: ['tag'] }), 0)
+  t.equal(await cache.invalidateTags('tag'), false)
   t.equal(await cache.getOrSet('key', () => 'loaded'), 'loaded')
   const error = new Error('load')
   await t.rejects(

@@ -123,22 +123,6 @@ t.test('a value larger than maxValueBytes is not stored, counted in bytes', asyn
   t.equal(await cache.get('key'), 'old', 'what was there stays')
 })
 
-t.test('a BigInt or a cycle is a TypeError that names the key', async (t) => {
-  const { cache } = await open(t)
-  const cycle: Record<string, unknown> = {}
-  cycle.self = cycle
-  for (const value of [1n, { deep: [1n] }, cycle]) {
-    const error = { name: 'TypeError', message: /"the key"/, cause: { name: 'TypeError' } }
-    await t.rejects(cache.set('the key', value), error)
-    await t.rejects(cache.setMany({ 'the key': value }), error)
-    await t.rejects(
-      cache.getOrSet('the key', () => value),
-      error
-    )
-  }
-  t.equal(await cache.exists('the key'), false)
-})
-
 t.test(
   'a key is a non-empty, well-formed string of at most 1 KB, or a TypeError in every method',
   async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { cacheRules } from '../../../src/options/cache.js'
+import { cacheRules, compressionRules } from '../../../src/options/cache.js'
 import { guardRules } from '../../../src/options/login-guard.js'
 import { limitRules } from '../../../src/options/rate-limit.js'
 import { redisRules, timeoutRules } from '../../../src/options/redis.js'
@@ -148,7 +148,22 @@ const tables = {
       [1, 1_048_576],
       [0, ...notIntegers]
     ],
+    serializer: [
+      ['json', 'msgpackr', { name: 'own', serialize: call, deserialize: call }],
+      ['yaml', true, null, {}, { name: 'own' }]
+    ],
+    compression: [
+      [true, false, {}, { threshold: 1 }],
+      [null, 1, 'deflate', []]
+    ],
     redis: [[{}], notObjects]
+  },
+  'cache.compression': {
+    known: compressionRules,
+    threshold: [
+      [1, 16_384],
+      [0, ...notIntegers]
+    ]
   },
   rateLimit: {
     known: limitRules,

@@ -88,7 +88,20 @@ t.test('a command goes out in the way of its kind of client', async (t) => {
   await dispatch(kind({}), 'k', ['GET', 'k'])
   await dispatch(kind({ masters: [] }), 'k', ['GET', 'k'])
   await dispatch(kind({ acquire: () => {} }), 'k', ['GET', 'k'])
-  t.same(sent, [[['GET', 'k']], ['k', false, ['GET', 'k']], [false, ['GET', 'k']]])
+  t.same(sent.splice(0), [
+    [['GET', 'k'], undefined],
+    ['k', false, ['GET', 'k'], undefined],
+    [false, ['GET', 'k'], undefined]
+  ])
+  const bytes = { returnBuffers: true, typeMapping: { 36: Buffer } }
+  await dispatch(kind({}), 'k', ['GET', 'k'], 'bytes')
+  await dispatch(kind({ masters: [] }), 'k', ['GET', 'k'], 'bytes')
+  await dispatch(kind({ acquire: () => {} }), 'k', ['GET', 'k'], 'bytes')
+  t.same(sent, [
+    [['GET', 'k'], bytes],
+    ['k', false, ['GET', 'k'], bytes],
+    [false, ['GET', 'k'], bytes]
+  ])
   t.ok(isCluster(kind({ masters: [] })))
   t.notOk(isCluster(kind({})))
 })
