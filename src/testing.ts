@@ -20,6 +20,8 @@ export async function startTestRedis(): Promise<TestRedis> {
     throw new RedisAuthError('FST_REDIS_AUTH_MISSING_PACKAGE', message, { cause })
   })
   const engine = await createRedisMock()
+  // Else the first script waits for it, longer than `redis.commandTimeout` allows.
+  await engine.state!.getLuaRuntime()
   const close = async () => {
     const closed = engine.close()
     // It waits for its clients, who have no reason to leave.

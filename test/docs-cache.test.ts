@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import t from 'tap'
+import v8 from 'node:v8'
+import t, { type Test } from 'tap'
 import ts from 'typescript'
+import redisAuth, { type RedisAuthOptions } from '../index.js'
 import { openCache } from '../src/engine.js'
 import { build } from './support/app.js'
 import { until } from './support/redis.js'
@@ -19,7 +21,15 @@ const given = () => {
   return {
     sleep,
     until,
+    v8,
+    redisAuth,
     openCache,
+    db: {
+      products: {
+        find: async (id: number) => ({ id, name: 'tea' }),
+        list: async (shop: string, { page }: { page: number }) => [`page ${page} of ${shop}`]
+      }
+    },
     buildReport: async () => 'a report',
     readPrice: async () => price,
     writePrice: async (to: number) => {
@@ -39,22 +49,37 @@ function compile(section: string, names: string[]) {
     .replace(/^(?!\s*(?:const|let) )(.*\S)\s*\/\/ → (.*)$/gm, (_, expression, value) => {
       return `same(${expression}, ${value}, ${JSON.stringify(expression)})`
     })
+  if (checked.includes('// →')) throw new Error(`not an expression of one line: ${checked}`)
   const body = ts.transpile(`(async () => {\n${checked}\n})()`, { target: ts.ScriptTarget.ES2022 })
   return new Function(...names, `return ${body}`) as (...values: unknown[]) => Promise<void>
+}
+
+/** An app that may be registered again with other options, as each example that does so stands for itself. */
+async function appOf(t: Test) {
+  let { app, url, keyPrefix } = await build(t)
+  const register = async (_plugin: unknown, options: RedisAuthOptions) => {
+    app = (await build(t, options, { at: { url, keyPrefix } })).app
+    await app.ready()
+  }
+  const get = (_: object, name: string) => (name === 'register' ? register : Reflect.get(app, name, app))
+  return { app: new Proxy({}, { get }) as typeof app, url, keyPrefix }
 }
 
 for (const section of sections) {
   const [heading] = section.split('\n') as [string]
   t.test(`the examples of "${heading}"`, async (t) => {
-    const { app, url, keyPrefix } = await build(t)
-    await app.ready()
+    const { app, url, keyPrefix } = await appOf(t)
+    if (!/\bapp\.(get|put|post)\(/.test(section)) await app.ready()
     const same = (actual: unknown, expected: unknown, line: string) => t.same(actual, expected, line)
     const needs = { same, app, cache: app.cache, url, keyPrefix, ...given() }
     await compile(section, Object.keys(needs))(...Object.values(needs))
-    t.match(app.cache.stats(), { errors: 0 })
+    t.match(app.cache.stats(), { errors: 0, damaged: 0 })
   })
 }
 
-t.test('all examples of the guide are run', async (t) => {
-  t.equal(guide.match(/^```ts$/gm)?.length, sections.join('').match(/^```ts$/gm)?.length)
-})
+t.test(
+  'all examples of the guide are run, and all lines that say what they come to are held to it',
+  async (t) => {
+    t.equal(guide.match(/^```ts$/gm)?.length, sections.join('').match(/^```ts$/gm)?.length)
+  }
+)

@@ -8,7 +8,7 @@ import { observer, until } from '../support/redis.js'
 const { url, close } = await startTestRedis()
 t.teardown(close)
 const open = (t: Test, options?: RedisAuthOptions) =>
-  build(t, options, { at: { url, keyPrefix: `${Math.random()}:` } })
+  build(t, { ...options, redis: { commandTimeout: '10s' } }, { at: { url, keyPrefix: `${Math.random()}:` } })
 
 t.test('the operations of the cache work on the engine', async (t) => {
   const { app } = await open(t)
@@ -25,6 +25,20 @@ t.test('the operations of the cache work on the engine', async (t) => {
   t.equal(await cache.increment('one', 41), 42)
   const loads = Array.from({ length: 20 }, () => cache.getOrSet('load', () => Math.random()))
   t.equal(new Set(await Promise.all(loads)).size, 1)
+  const tags = ['tag']
+  t.equal(await cache.getOrSet('tagged', () => 1, { tags, staleFor: '1m' }), 1)
+  t.equal(await cache.get('tagged'), 1)
+  t.equal(await cache.getOrSet('tagged', () => 2, { tags, force: true }), 2)
+  t.equal(await cache.invalidateTags('tag'), true)
+  t.equal(await cache.get('tagged', { tags }), undefined)
+  const many = await cache.getOrSetMany(['one', 'new'], (keys) => new Map(keys.map((key) => [key, 0])))
+  t.same(many, new Map(Object.entries({ one: 42, new: 0 })))
+  await t.rejects(cache.getOrSet('fails', () => Promise.reject(new Error('no')), { errorTtl: '1m' }))
+  await t.rejects(
+    cache.getOrSet('fails', () => 1),
+    { message: 'no' }
+  )
+  t.equal(await cache.deleteMany(['tagged', 'new', 'fails']), 3)
   const namespace = cache.namespace('names', { ttl: '1m' })
   await namespace.set('key', 1)
   t.same(await sorted(cache.keys()), ['key', 'load', 'one', 'two'])
@@ -73,20 +87,18 @@ t.test('limits and the login guard work on the engine', async (t) => {
   ])
 })
 
-t.test('binary values pass through the engine', async (t) => {
-  const client = await observer(t, url)
+t.test('binary and compressed values pass through the engine', async (t) => {
+  const { app } = await open(t, { cache: { serializer: 'msgpackr', compression: { threshold: 1 } } })
+  await app.ready()
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, n) => n))
-  await client.eval("return redis.call('SET', KEYS[1], ARGV[1])", {
-    keys: ['bytes'],
-    arguments: [bytes as never]
-  })
-  const { commandOptions } = await import('redis')
-  const asBytes = commandOptions({ returnBuffers: true })
-  t.same(await client.get(asBytes, 'bytes'), bytes)
-  t.same(
-    await client.sendCommand(['EVAL', "return redis.call('GET', KEYS[1])", '1', 'bytes'], asBytes),
-    bytes
-  )
+  for (const value of [bytes, Buffer.alloc(10_000), new Map([[new Date(0), 1n]])]) {
+    t.equal(await app.cache.set('key', value), true)
+    t.same(await app.cache.get('key'), value)
+    await app.cache.delete('key')
+    t.same(await app.cache.getOrSet('key', () => value, { staleFor: '1m', tags: ['tag'] }), value)
+    t.same(await app.cache.get('key'), value)
+  }
+  t.match(app.cache.stats(), { errors: 0, damaged: 0 })
 })
 
 t.test('what docs/testing.md says that the engine can not show, it can not', async (t) => {

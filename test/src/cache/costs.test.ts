@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { CacheManager } from '../../../src/cache/cache-manager.js'
+import { build } from '../../support/app.js'
 import { openCache } from '../../support/engine.js'
 import { redis } from '../../support/redis.js'
 import { countRoundTrips } from '../../support/round-trips.js'
@@ -92,4 +93,11 @@ t.test('what an operation costs', async (t) => {
     await before?.(again)
     t.equal(await proxy.during(() => act(again)), roundTrips, `${title}: round trips`)
   }
+})
+
+t.test('a route that says nothing of the cache costs nothing', async (t) => {
+  const { app } = await build(t, {}, { at: { url: proxy.url, keyPrefix } })
+  app.get('/', async () => 'here')
+  await app.ready()
+  t.same(await proxy.sent(() => app.inject('/')), [])
 })
