@@ -16,6 +16,7 @@ export const LogEvent = {
   redisNotStarted: 'redis.not-started',
   cacheFailed: 'cache.failed',
   cacheDamagedEntry: 'cache.damaged-entry',
+  cacheMemoryRefused: 'cache.memory-refused',
   cacheLongLived: 'cache.long-lived',
   cacheOversized: 'cache.oversized',
   cacheLossy: 'cache.lossy',

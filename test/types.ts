@@ -129,6 +129,7 @@ export async function allThatMayBeGiven() {
       ttl: 'forever',
       serializer: { name: 'own', serialize: (value) => String(value), deserialize: (text: string) => text },
       compression: { threshold: 4096 },
+      memory: { maxBytes: 1e8, ttl: undefined },
       redis: { host: 'cache', port: 6379, tls: true }
     },
     rateLimit: { login: false, refresh: { max: 3 }, global: { max: 100, timeWindow: '1 minute' } }
@@ -171,6 +172,7 @@ export const nothingWithin: RedisAuthOptions = {
     maxValueBytes: undefined,
     serializer: undefined,
     compression: { threshold: undefined },
+    memory: undefined,
     redis: undefined
   }
 }

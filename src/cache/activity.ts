@@ -38,6 +38,7 @@ export class Activity {
   readonly #counts: Record<Counter, number> = {
     hits: 0,
     staleHits: 0,
+    memoryHits: 0,
     misses: 0,
     loads: 0,
     loadErrors: 0,

@@ -4,9 +4,9 @@ const READABLE_BYTES = 200
 
 /**
  * A key of the arguments of a call: the same for equal ones, whatever the order in which properties, members of a Set
- * or entries of a Map were added; different for all others. Properties and last arguments that are undefined are as if not given. It
- * reads like a literal as long as it is short. Throws a TypeError for what has no such key: functions, symbols,
- * cycles, and instances of classes but Date, Map and Set.
+ * or entries of a Map were added; different for all others. Properties and last arguments that are undefined are as if
+ * not given. It reads like a literal as long as it is short. Throws a TypeError for what has no such key: functions,
+ * symbols, cycles, and instances of classes but Date, Map and Set.
  */
 export function argumentKey(args: readonly unknown[]): string {
   const given = args.slice(0, args.findLastIndex((argument) => argument !== undefined) + 1)

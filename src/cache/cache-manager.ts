@@ -7,6 +7,7 @@ import { checkKey, checkName, checkOptionNames, checkTags, ttlMilliseconds } fro
 import { type CachedFunction, cachedFunction, type FunctionOptions } from './cached-function.js'
 import { Codec, type CodecSettings } from './codec.js'
 import { type Text, writeEntry } from './entry.js'
+import { EntryMemory } from './entry-memory.js'
 import { EntryStore } from './entry-store.js'
 import { type Found, isFresh, NOTHING } from './found.js'
 import type { LoadContext, LoadTask } from './load.js'
@@ -20,6 +21,7 @@ import {
   planLoads
 } from './load-options.js'
 import { Loads } from './loads.js'
+import type { MemorySettings } from './memory-tier.js'
 import { Removal, type ScanOptions } from './removal.js'
 import * as scripts from './scripts.js'
 import { serve } from './serve.js'
@@ -53,6 +55,8 @@ export interface CacheManagerSettings extends CodecSettings {
   /** A longer time to live for what seldom changes, in ms. */
   readonly longTtl: number
   readonly maxValueBytes: number
+  /** What is kept in this process; undefined: nothing. */
+  readonly memory?: MemorySettings | undefined
   /** An entry that lives longer than this, in ms, is warned of once: under memory pressure Redis evicts by time to live, and sessions end first. */
   readonly warnAbove?: number | undefined
   /** Whether values that JSON changes are warned of. Default: false. */
@@ -67,17 +71,20 @@ interface Shared {
   readonly functions: Map<string, string>
   readonly tags: Tags
   readonly loads: Loads
+  readonly memory: EntryMemory | undefined
 }
 
 const BATCH = 1000
 
 function share(given: CacheManagerSettings): Shared {
   const codec = new Codec(given)
-  const settings = codec.binary ? { ...given, commands: given.commands.inBytes() } : given
+  const commands = codec.binary ? given.commands.inBytes() : given.commands
+  const memory = given.memory && new EntryMemory({ ...given, commands, codec }, given.memory)
+  const settings = { ...given, commands: memory?.commands ?? commands }
   const tags = new Tags(settings)
   const loads = new Loads(settings.commands, tags)
   settings.commands.beforeClose((ms) => loads.close(ms))
-  return { settings, codec, functions: new Map(), tags, loads }
+  return { settings, codec, functions: new Map(), tags, loads, memory }
 }
 
 /**
@@ -107,7 +114,8 @@ export class CacheManager {
     this.#prefix = cachePrefix(keyPrefix, path)
     this.#plan = plan
     this.#activity = activity
-    this.#entries = new EntryStore({ ...shared.settings, codec: shared.codec }, activity, shared.tags)
+    const { codec, tags, memory } = shared
+    this.#entries = new EntryStore({ ...shared.settings, codec }, activity, tags, memory)
     this.#removal = new Removal(commands, this.#entries, activity, this.#prefix)
   }
 
@@ -125,7 +133,8 @@ export class CacheManager {
   async get<T = unknown>(key: string, options?: GetOptions): Promise<T | undefined> {
     const name = this.#name(key)
     const tags = this.#tags(options)
-    const found = await this.#find('get', () => this.#entries.find(name, tags), NOTHING)
+    const found =
+      this.#entries.recall(name) ?? (await this.#find('get', () => this.#entries.find(name, tags), NOTHING))
     return this.#fresh<T>(key, found)
   }
 
@@ -313,7 +322,8 @@ export class CacheManager {
     const name = this.#name(key)
     const found = force
       ? NOTHING
-      : await this.#find('getOrSet', () => this.#entries.find(name, plan.tags), NOTHING)
+      : (this.#entries.recall(name) ??
+        (await this.#find('getOrSet', () => this.#entries.find(name, plan.tags), NOTHING)))
     const task = { key, name, load, plan, force, ttlOf, decided: () => {}, ...this.#parts }
     return serve<T>(task, found, this.#shared.loads)
   }
@@ -328,9 +338,8 @@ export class CacheManager {
   }
 
   /**
-   * A function whose results are cached, under the keys `<name>:<arguments>`. Its arguments and `this` reach `f`, whose
-   * loader's context does not: it has no place among them, and {@link getOrSet} gives it. Throws a TypeError that
-   * names the option.
+   * A function whose results are cached, under the keys `<name>:<arguments>`. `f` is given its arguments and `this`, and
+   * nothing of how it is loaded: its parameters are those of its callers. Throws a TypeError that names the option.
    */
   fn<This, Args extends unknown[], T>(
     f: (this: This, ...args: Args) => T | Promise<T>,

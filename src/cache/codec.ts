@@ -41,7 +41,9 @@ export class Codec {
     const payload = this.#write(value)
     if (payload === undefined) return undefined
     const { name } = this.#serializer
-    const deflated = Buffer.byteLength(payload) >= this.#compressAbove ? deflate(payload) : undefined
+    const long =
+      payload.length * 3 >= this.#compressAbove && Buffer.byteLength(payload) >= this.#compressAbove
+    const deflated = long ? deflate(payload) : undefined
     return deflated === undefined ? { format: name, payload } : { format: name + DEFLATED, payload: deflated }
   }
 

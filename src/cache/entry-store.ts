@@ -5,6 +5,7 @@ import type { Script } from '../redis/script.js'
 import type { Activity } from './activity.js'
 import type { Codec } from './codec.js'
 import { type Content, isPlain, readContent, readHeader, type Text } from './entry.js'
+import type { EntryMemory } from './entry-memory.js'
 import { type Found, NO_VERSIONS, NOTHING } from './found.js'
 import { findLosses } from './lossy.js'
 import * as scripts from './scripts.js'
@@ -28,16 +29,25 @@ export class EntryStore {
   readonly #settings: StoreSettings
   readonly #activity: Activity
   readonly #tags: Tags
+  readonly #memory: EntryMemory | undefined
 
-  constructor(settings: StoreSettings, activity: Activity, tags: Tags) {
+  constructor(settings: StoreSettings, activity: Activity, tags: Tags, memory: EntryMemory | undefined) {
     this.#settings = settings
     this.#activity = activity
     this.#tags = tags
+    this.#memory = memory
+  }
+
+  /** What is there, fresh, as far as that is known without asking Redis. */
+  recall(name: string): Found | undefined {
+    const found = this.#memory?.recall(name)
+    if (found !== undefined) this.#activity.add('memoryHits')
+    return found
   }
 
   /** What is there. The tags that are named are read along with it; others that it has take one more round trip. */
   async find(name: string, tags: readonly string[]): Promise<Found> {
-    if (tags.length > 0) return (await this.findMany([name], tags))[0]!
+    if (tags.length > 0 || this.#memory !== undefined) return (await this.#ask([name], tags))[0]!
     const askedAt = performance.now()
     const text = await this.#settings.commands.send<Text | null>(name, ['GET', name])
     if (text === null || isPlain(text))
@@ -45,8 +55,22 @@ export class EntryStore {
     return this.#complete(name, text, askedAt)
   }
 
-  /** What is there under several names, likewise. */
+  /** What is there under several names, likewise; what the memory knows is not asked for. */
   async findMany(names: readonly string[], tags: readonly string[]): Promise<Found[]> {
+    if (this.#memory === undefined) return this.#ask(names, tags)
+    const recalled = names.map((name) => this.recall(name))
+    const unknown = names.filter((_, n) => recalled[n] === undefined)
+    const asked = unknown.length === 0 ? [] : await this.#ask(unknown, tags)
+    return recalled.map((found) => found ?? asked.shift()!)
+  }
+
+  /** What Redis answers; the memory keeps it. */
+  #ask(names: readonly string[], tags: readonly string[]): Promise<Found[]> {
+    const ask = () => this.#read(names, tags)
+    return this.#memory === undefined ? ask() : this.#memory.keepAnswers(names, ask)
+  }
+
+  async #read(names: readonly string[], tags: readonly string[]): Promise<Found[]> {
     const askedAt = performance.now()
     const keys = [...names, ...tags.map((tag) => this.#tags.key(tag))]
     const texts = await this.#settings.commands.mget<Text>(keys)
@@ -89,7 +113,7 @@ export class EntryStore {
     try {
       const value = codec.decode(entry.format, entry.payload)
       const overdue = fresh === 0 ? Number.NEGATIVE_INFINITY : now - fresh
-      return { ...nothing, value, overdue, took }
+      return { ...nothing, value, entry, overdue, took }
     } catch {
       this.#remove(name, text!)
       return header === '' ? { ...nothing, replaceable: entry.payload } : nothing

@@ -1,10 +1,12 @@
-import type { Failure, Text } from './entry.js'
+import type { Entry, Failure, Text } from './entry.js'
 import type { Versions } from './tags.js'
 
 /** What a read has found under a key. */
 export interface Found {
   /** Undefined: nothing that could be served, be it stale. */
   readonly value: unknown
+  /** The entry that the value is of. */
+  readonly entry: Entry | undefined
   /** For how many ms it has not been fresh; negative while it is. */
   readonly overdue: number
   /** How long its load took, in ms. */
@@ -27,6 +29,7 @@ export const NO_VERSIONS: Versions = new Map()
 /** What is known when Redis could not be asked. */
 export const NOTHING: Found = {
   value: undefined,
+  entry: undefined,
   overdue: Number.POSITIVE_INFINITY,
   took: 0,
   replaceable: '',

@@ -10,17 +10,18 @@ const MAX_PARTS = 1000
 export function findLosses(value: unknown): ReadonlyMap<string, string> {
   const losses = new Map<string, string>()
   let parts = 0
+  const lose = (path: string, [what, becomes]: Found) => {
+    if (!losses.has(what)) losses.set(what, `${path || 'the value'} is ${what}, which is ${becomes}`)
+  }
   const visit = (part: unknown, path: string, inArray: boolean) => {
     if (parts++ >= MAX_PARTS) return
     const loss = typeof part === 'object' && part !== null ? lossOfObject(part) : lossOfOther(part, inArray)
-    if (loss !== undefined) {
-      const [what, becomes] = loss
-      if (!losses.has(what)) losses.set(what, `${path || 'the value'} is ${what}, which is ${becomes}`)
-    } else if (Array.isArray(part)) {
+    if (loss !== undefined) lose(path, loss)
+    else if (Array.isArray(part)) {
       for (const [index, member] of part.entries()) visit(member, `${path}[${index}]`, true)
     } else if (typeof part === 'object' && part !== null && !('toJSON' in part)) {
-      if (Object.getOwnPropertySymbols(part).length > 0)
-        losses.set('a symbol', `${path || 'the value'} has a symbol for a key, which is left out`)
+      for (const symbol of Object.getOwnPropertySymbols(part))
+        lose(`${path}[${String(symbol)}]`, ['under a symbol', 'left out'])
       for (const [name, member] of Object.entries(part)) visit(member, path + step(path, name), false)
     }
   }

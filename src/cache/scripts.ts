@@ -82,11 +82,14 @@ else redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1`)
 
 /** The ms that a value has left: -1 for ever, -2 when there is none. ARGV[1..2]: what was judged. */
-export const timeLeft = defineScript(`${CONTENT}${JUDGED}
+export const timeLeft = defineScript(
+  `${CONTENT}${JUDGED}
 if value == '' then return -2 end
 local ends = string.match(value, '^@1 ([1-9]%d*) ')
 if ends then return tonumber(ends) - now end
-return redis.call('PTTL', KEYS[1])`)
+return redis.call('PTTL', KEYS[1])`,
+  { reads: true }
+)
 
 /**
  * Adds ARGV[3] to an integer, which keeps its end and its tags, or begins one, ARGV[5] before it, with ARGV[4] ms to
@@ -166,7 +169,10 @@ local left = redis.call('PTTL', KEYS[1])
 store(value, left < 0 and '0' or text(left))
 return 1`)
 
-/** The version of a tag, ARGV[1] if it has none, which lives for ARGV[2] ms more at least, with 0 for ever. */
+/**
+ * The version of a tag, ARGV[1] if it has none, which lives for ARGV[2] ms more at least, with 0 for ever. It is given
+ * a quarter more, so that not every entry that begins changes the key, of which all who keep the version are told.
+ */
 export const tagVersion = defineScript(`${CLOCK}
 local version = redis.call('GET', KEYS[1])
 if not version then
@@ -175,6 +181,6 @@ if not version then
 elseif ARGV[2] == '0' then redis.call('PERSIST', KEYS[1])
 else
   local left = redis.call('PTTL', KEYS[1])
-  if left >= 0 and left < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+  if left >= 0 and left < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], text(ARGV[2] * 1.25)) end
 end
 return version`)

@@ -4,6 +4,8 @@ export interface CacheStats {
   hits: number
   /** Those of them that were served stale. */
   staleHits: number
+  /** Those of them for which Redis was not asked. */
+  memoryHits: number
   /** Reads that did not. */
   misses: number
   /** hits / (hits + misses); 0 before the first read. */

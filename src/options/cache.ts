@@ -1,10 +1,18 @@
 import type { CacheManagerSettings } from '../cache/cache-manager.js'
 import type { CodecSettings } from '../cache/codec.js'
-import { json, msgpackr, type Serializer } from '../cache/serializer.js'
-import { type TTL, toMilliseconds } from '../duration.js'
+import type { Serializer } from '../cache/serializer.js'
+import { type Duration, type TTL, toMilliseconds } from '../duration.js'
 import type { Defaults, Environment } from './environment.js'
 import { parseRedis, type RedisOptions, type RedisSettings } from './redis.js'
-import { checkOptions, duration, integer, invalidOption, isObject, object, type Rules } from './rules.js'
+import { checkOptions, duration, integer, isObject, object, type Rules } from './rules.js'
+import { type CompressionOptions, compressionRule, parseCodec, serializerRule } from './serializer.js'
+
+export interface MemoryOptions {
+  /** About how much memory is used for it, in bytes, at least 64 KB; one entry takes an eighth at most. Default: 32 MB. */
+  maxBytes?: number | undefined
+  /** How long an entry is kept without asking Redis again: how old it can be if Redis fails to tell of a change. Default: '5s'. */
+  ttl?: Duration | undefined
+}
 
 export interface CacheOptions {
   /** How long an entry lives when nothing else is said. Default: CACHE_TTL_SECONDS, or '1h'. */
@@ -15,17 +23,17 @@ export interface CacheOptions {
   serializer?: 'json' | 'msgpackr' | Serializer | undefined
   /** Deflates values, where that saves a tenth. Who runs with it can read what was stored without it, not the other way round. Default: false. */
   compression?: boolean | CompressionOptions | undefined
+  /**
+   * Whether entries are also kept in the memory of this process until Redis tells that they have changed, on a second
+   * connection (CLIENT TRACKING). What is read is then frozen. Default: false.
+   */
+  memory?: boolean | MemoryOptions | undefined
   /** A Redis of its own. Default: the shared one. */
   redis?: RedisOptions | undefined
 }
 
-export interface CompressionOptions {
-  /** Smaller values are left as they are, in bytes. Default: 16 KB. */
-  threshold?: number | undefined
-}
-
 export interface CacheSettings
-  extends Pick<CacheManagerSettings, 'ttl' | 'longTtl' | 'maxValueBytes' | 'warnOfLosses'>,
+  extends Pick<CacheManagerSettings, 'ttl' | 'longTtl' | 'maxValueBytes' | 'warnOfLosses' | 'memory'>,
     CodecSettings {
   readonly redis: RedisSettings | undefined
 }
@@ -33,44 +41,16 @@ export interface CacheSettings
 export const cacheRules: Rules<CacheOptions> = {
   ttl: [(value) => value === 'forever' || duration[0](value), `${duration[1]}, or 'forever'`],
   maxValueBytes: integer(1),
-  serializer: [
-    (value) => value === 'json' || value === 'msgpackr' || isSerializer(value),
-    "be 'json', 'msgpackr' or a serializer: { name, binary?, serialize(value), deserialize(data) }"
+  serializer: serializerRule,
+  compression: compressionRule,
+  memory: [
+    (value) => typeof value === 'boolean' || isObject(value),
+    'be true, false or an object of options'
   ],
-  compression: [(value) => typeof value === 'boolean' || isObject(value), 'be true, false or { threshold }'],
   redis: object
 }
 
-export const compressionRules: Rules<CompressionOptions> = { threshold: integer(1) }
-
-const DEFAULT_THRESHOLD = 16 * 1024
-
-const isSerializer = (value: unknown): value is Serializer => {
-  if (!isObject(value)) return false
-  const { name, binary, serialize, deserialize } = value as Record<string, unknown>
-  return (
-    typeof name === 'string' &&
-    (binary === undefined || typeof binary === 'boolean') &&
-    typeof serialize === 'function' &&
-    typeof deserialize === 'function'
-  )
-}
-
-/** Throws for a name that entries can not bear, or that others have. */
-function parseSerializer(option: string, serializer: 'json' | 'msgpackr' | Serializer): Serializer {
-  if (serializer === 'json') return json
-  if (serializer === 'msgpackr')
-    try {
-      return msgpackr()
-    } catch {
-      throw invalidOption(`option "${option}" needs the package msgpackr: npm install msgpackr`)
-    }
-  if (!/^[\w-]{1,32}$/.test(serializer.name) || serializer.name === 'json' || serializer.name === 'msgpackr')
-    throw invalidOption(
-      `option "${option}.name" must be 1 to 32 letters, digits, - and _, and not 'json' or 'msgpackr'`
-    )
-  return serializer
-}
+export const memoryRules: Rules<MemoryOptions> = { maxBytes: integer(65_536), ttl: duration }
 
 export function parseCache(
   options: CacheOptions,
@@ -80,20 +60,18 @@ export function parseCache(
   path = 'cache'
 ): CacheSettings {
   checkOptions(path, options, cacheRules)
-  const { compression = false } = options
   const named = (option: string) => (path === '' ? option : `${path}.${option}`)
-  if (isObject(compression)) checkOptions(named('compression'), compression, compressionRules)
+  const { memory = false } = options
+  const { maxBytes = 33_554_432, ttl: memoryTtl = '5s' } = isObject(memory) ? memory : {}
+  if (isObject(memory)) checkOptions(named('memory'), memory, memoryRules)
   const ttl = options.ttl ?? defaults.cacheTtl ?? '1h'
   return {
     ttl: ttl === 'forever' ? 0 : toMilliseconds(ttl)!,
     longTtl: toMilliseconds(defaults.cacheTtlLong ?? '1d')!,
     maxValueBytes: options.maxValueBytes ?? 1_048_576,
     warnOfLosses: NODE_ENV !== 'production',
-    serializer: parseSerializer(named('serializer'), options.serializer ?? 'json'),
-    compressAbove:
-      compression === false
-        ? undefined
-        : ((isObject(compression) ? compression.threshold : undefined) ?? DEFAULT_THRESHOLD),
+    ...parseCodec(named, options),
+    memory: memory === false ? undefined : { maxBytes, ttl: toMilliseconds(memoryTtl)! },
     redis: options.redis && parseRedis(named('redis'), options.redis, defaults, keyPrefix)
   }
 }

@@ -2,7 +2,7 @@ import { type Duration, toMilliseconds } from '../duration.js'
 import { RedisAuthError } from '../errors.js'
 
 /** What an option must be, and how that is said. */
-type Rule = readonly [is: (value: unknown) => boolean, must: string]
+export type Rule = readonly [is: (value: unknown) => boolean, must: string]
 /** One rule for each option, and none for anything else. */
 export type Rules<Options> = { readonly [Option in keyof Required<Options>]: Rule }
 

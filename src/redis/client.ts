@@ -23,6 +23,12 @@ export type ReplyType = 'text' | 'bytes'
 /** A single client of redis 4, with all its commands. */
 export type NodeRedisClient = ReturnType<typeof createClient>
 
+/** A client of one server, for a subscription. */
+export interface Subscriber extends RedisClient {
+  ping(): Promise<unknown>
+  subscribe(channel: string, listener: (message: never) => void): Promise<unknown>
+}
+
 /** What only some kinds and majors have. */
 interface Capabilities {
   readonly masters?: readonly unknown[]
@@ -30,6 +36,8 @@ interface Capabilities {
   acquire?: unknown
   destroy?(): unknown
   disconnect?(): Promise<unknown>
+  duplicate?(overrides: object): RedisClient
+  readonly options?: { readonly socket?: object }
 }
 const capabilities = (client: RedisClient) => client as RedisClient & Capabilities
 
@@ -114,6 +122,19 @@ export async function nodes(client: RedisClient): Promise<RedisClient[]> {
   const { masters, nodeClient } = capabilities(client)
   if (masters === undefined || nodeClient === undefined) return [client]
   return Promise.all(masters.map((master) => nodeClient.call(client, master)))
+}
+
+/** An unconnected client like that of a node, which speaks RESP2 and, once lost, stays so. Throws for a client of Sentinel, whose commands go to any of its connections. */
+export function duplicate(node: RedisClient): Subscriber {
+  const { acquire, options, duplicate } = capabilities(node)
+  if (acquire !== undefined || duplicate === undefined)
+    throw new TypeError(
+      'This client of Redis can not be watched: it is not one of a single server or a cluster'
+    )
+  const socket = { ...options?.socket, reconnectStrategy: false }
+  // What versions 5 and 6 do with RESP3 alone.
+  const unsupported = { clientSideCache: undefined, emitInvalidate: false, maintNotifications: 'disabled' }
+  return duplicate.call(node, { socket, RESP: 2, ...unsupported }) as Subscriber
 }
 
 /**

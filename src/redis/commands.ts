@@ -2,8 +2,16 @@ import calculateSlot from 'cluster-key-slot'
 import { type Argument, dispatch, isCluster, type RedisClient, type ReplyType } from './client.js'
 import type { RedisClock } from './clock.js'
 import type { RedisConnection } from './connection.js'
+import { type KeyObserver, KeyWatch } from './key-watch.js'
 import type { Outage } from './outages.js'
 import { runScript, type Script } from './script.js'
+
+type Written = (keys: readonly string[]) => void
+
+interface Manner {
+  readonly reply: ReplyType
+  readonly written?: Written
+}
 
 const MAX_KEYS = 1000
 
@@ -11,18 +19,23 @@ const MAX_KEYS = 1000
 export class Commands {
   readonly #connection: RedisConnection
   readonly #timeout: number
-  readonly #reply: ReplyType
+  readonly #manner: Manner
 
   /** @param timeout the most that one command or script takes, in ms */
-  constructor(connection: RedisConnection, timeout: number, reply: ReplyType = 'text') {
+  constructor(connection: RedisConnection, timeout: number, manner: Manner = { reply: 'text' }) {
     this.#connection = connection
     this.#timeout = timeout
-    this.#reply = reply
+    this.#manner = manner
   }
 
   /** The same, but strings in replies are Buffers; names of keys are text still. */
   inBytes(): Commands {
-    return new Commands(this.#connection, this.#timeout, 'bytes')
+    return new Commands(this.#connection, this.#timeout, { ...this.#manner, reply: 'bytes' })
+  }
+
+  /** The same, with somebody who is told the keys of what is not known to change nothing when it has ended, before whoever has sent it. */
+  telling(written: Written): Commands {
+    return new Commands(this.#connection, this.#timeout, { ...this.#manner, written })
   }
 
   get clock(): RedisClock {
@@ -44,6 +57,11 @@ export class Commands {
     this.#connection.on(event, listener)
   }
 
+  /** Hears of every change to keys with these prefixes, on a connection of its own. */
+  watch(prefixes: readonly string[], observer: KeyObserver): KeyWatch {
+    return new KeyWatch(this.#connection, prefixes, observer)
+  }
+
   /** See {@link RedisConnection.beforeClose}. */
   beforeClose(finish: (ms: number) => Promise<void>): void {
     this.#connection.beforeClose(finish)
@@ -56,14 +74,16 @@ export class Commands {
 
   /** Sends one command, to the node that holds `key`. */
   send<T>(key: string, args: readonly Argument[]): Promise<T> {
-    return this.#connection.send(key, args, this.#timeout, this.#reply)
+    const reply = this.#connection.send<T>(key, args, this.#timeout, this.#manner.reply)
+    return args[0] === 'GET' ? reply : this.#tell(reply, [key])
   }
 
   /** Runs a script on its one key. */
   script<T>(script: Script, key: string, args: readonly Argument[]): Promise<T> {
     const work = (client: RedisClient) =>
-      runScript((command) => dispatch(client, key, command, this.#reply), script, key, args)
-    return this.#connection.bounded(work, this.#timeout) as Promise<T>
+      runScript((command) => dispatch(client, key, command, this.#manner.reply), script, key, args)
+    const reply = this.#connection.bounded(work, this.#timeout) as Promise<T>
+    return script.reads ? reply : this.#tell(reply, [key])
   }
 
   /** The values of any number of keys in one round trip. */
@@ -78,10 +98,27 @@ export class Commands {
   /** Deletes any number of keys in one round trip, and answers how many there were. */
   async unlink(keys: readonly string[]): Promise<number> {
     let deleted = 0
-    await this.#batched('UNLINK', keys, (count: number) => {
+    const unlinking = this.#batched('UNLINK', keys, (count: number) => {
       deleted += count
     })
+    await this.#tell(unlinking, keys)
     return deleted
+  }
+
+  /** The ms that each of any number of keys has left, in one round trip: -1 for ever, -2 where there is none. */
+  pttl(keys: readonly string[]): Promise<number[]> {
+    const ask = (client: RedisClient) =>
+      Promise.all(keys.map((key) => dispatch(client, key, ['PTTL', key]) as Promise<number>))
+    return this.#connection.bounded(ask, this.#timeout)
+  }
+
+  #tell<T>(reply: Promise<T>, keys: readonly string[]): Promise<T> {
+    const { written } = this.#manner
+    if (written === undefined) return reply
+    // Also when it has failed: it may have been carried out, or be yet.
+    const tell = () => written(keys)
+    reply.then(tell, tell)
+    return reply
   }
 
   /** A command for each thousand keys, on a cluster for those of a slot. */
@@ -92,7 +129,7 @@ export class Commands {
   ): Promise<void> {
     const send = async (client: RedisClient, batch: readonly number[]) => {
       const args = batch.map((at) => keys[at]!)
-      return dispatch(client, args[0], [command, ...args], this.#reply) as Promise<R>
+      return dispatch(client, args[0], [command, ...args], this.#manner.reply) as Promise<R>
     }
     await this.#connection.bounded(async (client) => {
       const batches = batchesOf(keys, isCluster(client) ? calculateSlot : () => 0)

@@ -23,6 +23,9 @@ export const guardedIpKey = (prefix: string, ip: string): string => `${prefix}lo
  */
 export const cachePrefix = (prefix: string, path: string): string => `${prefix}cache:${path}:`
 
+/** How every key of a cache begins, those of its tags included. */
+export const cachePrefixes = (prefix: string): string[] => [`${prefix}cache:`, `${prefix}tag:`]
+
 /** The glob of a namespace and all namespaces below it. */
 export const cacheTreePattern = (prefix: string, path: string): string =>
   path === '' ? `${escapeGlob(prefix)}cache:*` : `${escapeGlob(prefix)}cache:${path}[:.]*`

@@ -5,6 +5,8 @@ import type { Argument } from './client.js'
 export interface Script {
   readonly source: string
   readonly sha1: string
+  /** Whether it changes nothing. */
+  readonly reads: boolean
 }
 
 /**
@@ -17,9 +19,10 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function text(ms) return string.format('%.0f', ms) end
 `
 
-export const defineScript = (source: string): Script => ({
+export const defineScript = (source: string, { reads = false } = {}): Script => ({
   source,
-  sha1: createHash('sha1').update(source).digest('hex')
+  sha1: createHash('sha1').update(source).digest('hex'),
+  reads
 })
 
 /** Runs a script by its SHA-1; a server that does not know it yet (a new one, a restarted one, SCRIPT FLUSH) is sent the source. */

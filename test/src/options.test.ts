@@ -124,6 +124,15 @@ t.test('false turns a part off', async (t) => {
   t.equal(settings.guard, undefined)
 })
 
+t.test('the memory of the cache is off unless asked for', async (t) => {
+  const memory = (memory?: unknown) => parse({ cache: { memory } }).cache?.memory
+  t.equal(memory(), undefined)
+  t.equal(memory(false), undefined)
+  for (const on of [true, {}, { maxBytes: undefined, ttl: undefined }])
+    t.same(memory(on), { maxBytes: 33_554_432, ttl: 5000 })
+  t.same(memory({ maxBytes: 65_536, ttl: '1s' }), { maxBytes: 65_536, ttl: 1000 })
+})
+
 t.test('an option that is undefined is not given', async (t) => {
   const names = ['redis', 'tokens', 'login', 'routes', 'rateLimit', 'cache']
   const nothing = Object.fromEntries(names.map((name) => [name, undefined]))
@@ -150,11 +159,14 @@ t.test('an unknown option is refused at every level, by name', async (t) => {
     [{ rateLimit: { nonsense: {} } }, 'rateLimit.nonsense'],
     [{ cache: { nonsense: 1 } }, 'cache.nonsense'],
     [{ cache: { compression: { nonsense: 1 } } }, 'cache.compression.nonsense'],
+    [{ cache: { memory: { nonsense: 1 } } }, 'cache.memory.nonsense'],
     [{ cache: { redis: { nonsense: 1 } } }, 'cache.redis.nonsense']
   ]
   for (const [options, name] of cases)
     t.throws(() => parse(options), refused(`unknown option "${name}"`), name)
   t.throws(() => parseCacheOptions({ nonsense: 1 } as object, {}), refused('unknown option "nonsense"'))
+  const memory = { nonsense: 1 } as object
+  t.throws(() => parseCacheOptions({ memory }, {}), refused('unknown option "memory.nonsense"'))
 })
 
 t.test('a wrong option is refused at every level, by name', async (t) => {
@@ -169,6 +181,9 @@ t.test('a wrong option is refused at every level, by name', async (t) => {
     [{ cache: { redis: { url: 'x' } } }, 'cache.redis.url'],
     [{ cache: { ttl: 0 } }, 'cache.ttl'],
     [{ cache: { serializer: 'yaml' } }, 'cache.serializer'],
+    [{ cache: { memory: 1 } }, 'cache.memory'],
+    [{ cache: { memory: { maxBytes: 1000 } } }, 'cache.memory.maxBytes'],
+    [{ cache: { memory: { ttl: 'forever' } } }, 'cache.memory.ttl'],
     [{ routes: { transport: 'header' } }, 'routes.transport'],
     [{ routes: { transport: 'cookie', cookie: { path: '/' } } }, 'routes.cookie.path']
   ]

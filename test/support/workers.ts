@@ -141,6 +141,18 @@ export class CacheWorker extends Worker<Outcome> {
   }
 }
 
+/** Another process with the same cache, which keeps entries in its memory: see workers/memory.ts. */
+export class MemoryWorker extends Worker<{ id: number; value?: unknown }> {
+  static start(t: Test, { url, keyPrefix }: TestRedis): Promise<MemoryWorker> {
+    return new MemoryWorker(t, 'memory.ts', [url, keyPrefix]).started()
+  }
+
+  /** What a method of the cache gives there. */
+  async call(method: string, ...args: unknown[]): Promise<unknown> {
+    return (await this.ask({ method, args })).value
+  }
+}
+
 /** Another process with the same sessions, checked by the feed: see workers/tokens.ts. */
 export class TokenWorker extends Worker<Answer> {
   static start(

@@ -32,8 +32,8 @@ t.test('what JSON changes is named with its place', async (t) => {
     [[() => 1], '[0] is a function, which is read back as null'],
     [{ format: () => 1 }, 'format is a function, which is left out'],
     [[Symbol('s')], '[0] is a symbol, which is read back as null'],
-    [{ a: { [Symbol('s')]: 1 } }, 'a has a symbol for a key, which is left out'],
-    [{ [Symbol('s')]: 1 }, 'the value has a symbol for a key, which is left out']
+    [{ a: { [Symbol('s')]: 1 } }, 'a[Symbol(s)] is under a symbol, which is left out'],
+    [{ [Symbol('s')]: 1 }, '[Symbol(s)] is under a symbol, which is left out']
   ]
   for (const [value, sentence] of cases) t.same(sentences(value), [sentence])
 })

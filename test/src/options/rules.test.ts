@@ -1,10 +1,11 @@
 import t from 'tap'
-import { cacheRules, compressionRules } from '../../../src/options/cache.js'
+import { cacheRules, memoryRules } from '../../../src/options/cache.js'
 import { guardRules } from '../../../src/options/login-guard.js'
 import { limitRules } from '../../../src/options/rate-limit.js'
 import { redisRules, timeoutRules } from '../../../src/options/redis.js'
 import { cookieRules, routeRules } from '../../../src/options/routes.js'
 import { checkOptions, invalidOption, isObject } from '../../../src/options/rules.js'
+import { compressionRules } from '../../../src/options/serializer.js'
 import { signingKeyRules } from '../../../src/options/signing-keys.js'
 import { auditRules, tokenRules } from '../../../src/options/tokens.js'
 import { rules } from '../../../src/options.js'
@@ -157,6 +158,14 @@ const tables = {
       [null, 1, 'deflate', []]
     ],
     redis: [[{}], notObjects]
+  },
+  'cache.memory': {
+    known: memoryRules,
+    maxBytes: [
+      [65_536, 1e9],
+      [0, 65_535, ...notIntegers]
+    ],
+    ttl: [durations, [...notDurations, 'forever']]
   },
   'cache.compression': {
     known: compressionRules,
