@@ -17,6 +17,7 @@ const sections = guide
 /** What the examples take from an app. */
 const given = () => {
   let price = 10
+  const product = { name: 'tea' }
   const findUser = async (id: string) => (id === 'none' ? null : { id, name: `user ${id}` })
   return {
     sleep,
@@ -37,6 +38,9 @@ const given = () => {
     },
     findUser,
     findUsers: (ids: string[]) => Promise.all(ids.map(findUser)),
+    listProducts: async () => [product],
+    getProduct: async () => ({ ...product }),
+    putProduct: async ({ body }: { body: typeof product }) => Object.assign(product, body),
     renderPage: async (id: number) => `page ${id}`
   }
 }
@@ -47,7 +51,7 @@ function compile(section: string, names: string[]) {
   const checked = code
     .replace(/^import .*$/gm, '')
     .replace(/^(?!\s*(?:const|let) )(.*\S)\s*\/\/ → (.*)$/gm, (_, expression, value) => {
-      return `same(${expression}, ${value}, ${JSON.stringify(expression)})`
+      return `;same(${expression}, ${value}, ${JSON.stringify(expression)})`
     })
   if (checked.includes('// →')) throw new Error(`not an expression of one line: ${checked}`)
   const body = ts.transpile(`(async () => {\n${checked}\n})()`, { target: ts.ScriptTarget.ES2022 })
