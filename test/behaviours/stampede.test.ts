@@ -128,7 +128,7 @@ t.test('a process that is killed while it loads frees the key by the end of its 
   await killed.kill()
   const started = performance.now()
   await next.running()
-  t.ok(performance.now() - started < 3000)
+  t.ok(performance.now() - started < 5000)
   next.open('next')
   t.same(await Promise.all(waiting), Array(4).fill('next'))
   t.equal(next.begun, 1)
