@@ -50,3 +50,7 @@ export function ttlMilliseconds(ttl: TTL): number {
     )
   return ms
 }
+
+/** What stands where options or a time to live may. */
+export const asOptions = <O extends { ttl?: unknown }>(given: unknown): O =>
+  typeof given === 'object' && given !== null && !Array.isArray(given) ? (given as O) : ({ ttl: given } as O)

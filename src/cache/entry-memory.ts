@@ -22,6 +22,14 @@ const [OVERHEAD, VERSION] = [300, 100]
 
 const textBytes = (text: Text): number => (typeof text === 'string' ? text.length * 2 : text.length)
 
+/** A text by itself: a part of another one, or of what came in with it, would keep all of that alive. */
+const copy = (text: Text): Text => {
+  if (typeof text === 'string') return Buffer.from(text).toString()
+  const bytes = Buffer.alloc(text.length)
+  text.copy(bytes)
+  return bytes
+}
+
 /** Entries that Redis has given, and the versions of their tags, kept in this process: reads of them cost no command. */
 export class EntryMemory {
   /** For all that a cache with this memory does: what it writes is forgotten when Redis has acknowledged it, which is before Redis tells of it. */
@@ -86,12 +94,13 @@ export class EntryMemory {
       const version = { version: versions.get(tag) }
       this.#tier.keep(this.#tagName(tag), version, VERSION, Number.POSITIVE_INFINITY, ticket)
     }
-    const [kept, payload] = bytes === undefined ? [undefined, entry.payload] : [value, '']
+    const [kept, payload] = bytes === undefined ? [undefined, copy(entry.payload)] : [value, '']
+    const header = String(copy(entry.header))
     const content: Kept = {
-      found: { ...found, value: kept, entry: undefined, versions: NO_VERSIONS },
-      entry: { ...entry, payload }
+      found: { ...found, value: kept, entry: undefined, replaceable: header, versions: NO_VERSIONS },
+      entry: { ...entry, header, payload }
     }
-    const size = OVERHEAD + textBytes(entry.header) + (bytes ?? textBytes(payload))
+    const size = OVERHEAD + textBytes(header) + (bytes ?? textBytes(payload))
     this.#tier.keep(name, content, size, ms, ticket)
   }
 

@@ -120,14 +120,16 @@ export class EntryStore {
     }
   }
 
-  /** Runs a script that asks about entries with tags. Null: they change faster than they can be judged. */
+  /** Runs a script that asks about entries with tags or another format. Null: they change faster than they can be judged. */
   async judged<T>(script: Script, name: string, args: readonly Text[]): Promise<T | null> {
     let judgement: Text[] = ['', '']
     for (let n = 0; n < MAX_JUDGEMENTS; n++) {
       const reply = await this.#settings.commands.script<T | Text>(script, name, [...judgement, ...args])
-      const tags = readHeader(reply)?.tags
-      if (tags === undefined) return reply as T
-      judgement = [reply as Text, areCurrent(tags, await this.#tags.read([...tags.keys()])) ? '1' : '0']
+      const entry = readHeader(reply)
+      if (entry === undefined) return reply as T
+      const versions = await this.#versionsOf([{ entry }], NO_VERSIONS)
+      const verdict = areCurrent(entry.tags, versions) ? '1' : '0'
+      judgement = [reply as Text, this.#settings.codec.knows(entry.format) ? verdict : '?']
     }
     return null
   }

@@ -1,8 +1,7 @@
-import type { Commands } from '../redis/commands.js'
-import type { Activity } from './activity.js'
+import { cacheTreePattern, escapeGlob } from '../redis/keys.js'
 import { checkOptionNames } from './arguments.js'
-import type { EntryStore } from './entry-store.js'
 import { globMatcher } from './glob.js'
+import type { Scope } from './scope.js'
 
 export interface ScanOptions {
   /** Keys to spare: globs, or a regular expression. */
@@ -15,38 +14,70 @@ export interface ScanOptions {
 
 const SCAN_COUNT = 1000
 
-/** How the entries of a namespace, whose names begin with its prefix, go. */
+/** How entries go. */
 export class Removal {
-  readonly #commands: Commands
-  readonly #entries: EntryStore
-  readonly #activity: Activity
-  readonly #prefix: string
+  readonly #scope: Scope
 
-  constructor(commands: Commands, entries: EntryStore, activity: Activity, prefix: string) {
-    this.#commands = commands
-    this.#entries = entries
-    this.#activity = activity
-    this.#prefix = prefix
+  constructor(scope: Scope) {
+    this.#scope = scope
   }
 
   /** Deletes entries, and answers how many there were. */
   async unlink(names: readonly string[]): Promise<number> {
     if (names.length === 0) return 0
     try {
-      const deleted = await this.#commands.unlink(names)
-      this.#activity.deleted(
+      const deleted = await this.#scope.commands.unlink(names)
+      this.#scope.activity.deleted(
         names.map((name) => this.#key(name)),
         deleted
       )
       return deleted
     } catch (error) {
-      this.#entries.failed('delete', error)
+      this.#scope.entries.failed('delete', error)
       return 0
     }
   }
 
+  deletePattern(glob: string, options?: ScanOptions): Promise<number> {
+    if (typeof glob !== 'string' || glob === '')
+      throw new TypeError('A cache pattern must be a non-empty string')
+    return this.#sweep(escapeGlob(this.#scope.prefix) + glob, options)
+  }
+
+  deletePrefix(prefix: string, options?: ScanOptions): Promise<number> {
+    if (typeof prefix !== 'string' || prefix === '')
+      throw new TypeError('A cache prefix must be a non-empty string')
+    return this.deletePattern(`${escapeGlob(prefix)}*`, options)
+  }
+
+  clear(): Promise<number> {
+    return this.#sweep(cacheTreePattern(this.#scope.shared.settings.keyPrefix, this.#scope.path))
+  }
+
+  async invalidateTags(tags: readonly string[]): Promise<boolean> {
+    if (tags.length === 0) return true
+    try {
+      await this.#scope.shared.tags.invalidate(tags)
+      this.#scope.activity.tell('invalidate', { tags })
+      return true
+    } catch (error) {
+      this.#scope.entries.failed('invalidateTags', error)
+      return false
+    }
+  }
+
+  async *keys(pattern: string | { prefix: string }): AsyncGenerator<string> {
+    const glob = typeof pattern === 'string' ? pattern : `${escapeGlob(pattern.prefix)}*`
+    try {
+      for await (const names of this.#scope.commands.scan(escapeGlob(this.#scope.prefix) + glob, SCAN_COUNT))
+        for (const name of names) yield this.#key(name)
+    } catch (error) {
+      this.#scope.entries.failed('keys', error)
+    }
+  }
+
   /** Deletes the entries whose names match, but for those whose keys are excluded. */
-  async sweep(pattern: string, options: ScanOptions = {}): Promise<number> {
+  async #sweep(pattern: string, options: ScanOptions = {}): Promise<number> {
     checkOptionNames(options, ['exclude', 'batchSize', 'signal'])
     const { exclude = [], batchSize = SCAN_COUNT, signal } = options
     if (!Number.isSafeInteger(batchSize) || batchSize < 1)
@@ -59,19 +90,19 @@ export class Removal {
     const spare = (name: string) => spared.some((matches) => matches(this.#key(name)))
     const unlinking: Promise<number>[] = []
     try {
-      for await (const names of this.#commands.scan(pattern, batchSize, signal)) {
+      for await (const names of this.#scope.commands.scan(pattern, batchSize, signal)) {
         // The next SCAN goes out while this UNLINK is on its way.
         unlinking.push(this.unlink(spared.length === 0 ? names : names.filter((name) => !spare(name))))
       }
     } catch (error) {
       if (signal?.aborted) throw signal.reason
-      this.#entries.failed('deletePattern', error)
+      this.#scope.entries.failed('deletePattern', error)
     }
     return (await Promise.all(unlinking)).reduce((sum, count) => sum + count, 0)
   }
 
   /** What a namespace below holds goes by its full name. */
   #key(name: string): string {
-    return name.startsWith(this.#prefix) ? name.slice(this.#prefix.length) : name
+    return name.startsWith(this.#scope.prefix) ? name.slice(this.#scope.prefix.length) : name
   }
 }

@@ -23,16 +23,17 @@ local function is_fresh(value)
 end
 `
 
-// Tags have keys of their own, which a script of one key can not see. One that meets an entry with tags answers its
-// header; asked again, it is told in ARGV[1] the header that was judged, and in ARGV[2] whether it holds.
+// Tags have keys of their own, which a script of one key can not see, and who asks may not know a format. A script that
+// meets an entry with either answers its header; asked again, it is told in ARGV[1] the header that was judged, and in
+// ARGV[2] that a reader would be given the value (1), that it is dead (0), or that its format is unknown (?).
 const JUDGED = `
 local function fresh_value(content)
   local head, value = take_apart(content)
   if not is_fresh(value) then return '' end
   local header = string.match(value, '^@[^\\n]*\\n')
-  if header and string.sub(header, -4) ~= ' {}\\n' then
+  if header and string.sub(header, -9) ~= ' json {}\\n' then
     if header ~= ARGV[1] then return nil, header end
-    if ARGV[2] == '0' then return '' end
+    if ARGV[2] ~= '1' then return '' end
   end
   return value, nil, head
 end
@@ -99,7 +100,7 @@ return redis.call('PTTL', KEYS[1])`,
 export const increment = defineScript(`${CONTENT}${JUDGED}${STORE}
 if value == '' then
   local ours = not content or string.byte(content) == 33 or string.sub(content, 1, 3) == '@1 '
-  if not ours then return false end
+  if not ours or ARGV[2] == '?' then return false end
   store(ARGV[5] .. ARGV[3], ARGV[4])
   return ARGV[3]
 end

@@ -1,5 +1,5 @@
-import type { CacheManagerSettings } from '../cache/cache-manager.js'
 import type { CodecSettings } from '../cache/codec.js'
+import type { CacheManagerSettings } from '../cache/scope.js'
 import type { Serializer } from '../cache/serializer.js'
 import { type Duration, type TTL, toMilliseconds } from '../duration.js'
 import type { Defaults, Environment } from './environment.js'

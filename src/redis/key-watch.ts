@@ -15,13 +15,6 @@ const TIMEOUT = 1000
 const MIN_DELAY = 50
 const MAX_DELAY = 30_000
 
-/** What `work` comes to, within a second. */
-const bounded = <T>(work: Promise<T>): Promise<T> =>
-  new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Unavailable('timeout')), TIMEOUT)
-    work.then(resolve, reject).then(() => clearTimeout(timer))
-  })
-
 /**
  * Hears from Redis of every change to keys with given prefixes, by a connection of its own to each master. It is armed
  * while all of them answer a PING every second, and the shared connection is ready; otherwise changes are missed.
@@ -60,14 +53,12 @@ export class KeyWatch {
     const attempt = this.#attempt
     const changed = (names: readonly string[] | null) => this.#observer.changed(names)
     try {
-      const nodes = await this.#connection.nodes(TIMEOUT)
-      if (attempt !== this.#attempt) return
+      const nodes = await this.#within(attempt, this.#connection.nodes(TIMEOUT))
       if (nodes.length === 0) throw new Unavailable('server')
       const failed = (error: unknown) => this.#failed(attempt, error)
       for (const node of nodes) this.#nodes.set(node, new Invalidations(node, failed))
       const opening = [...this.#nodes.values()].map((node) => node.open(this.#prefixes, changed))
-      await bounded(Promise.all(opening))
-      if (attempt !== this.#attempt) return
+      await this.#within(attempt, Promise.all(opening))
       // What was read before this moment may have changed unheard.
       changed(null)
       this.#armed = true
@@ -83,9 +74,9 @@ export class KeyWatch {
 
   async #check(attempt: number): Promise<void> {
     try {
-      await bounded(Promise.all([...this.#nodes.values()].map((node) => node.ping())))
-      const nodes = await this.#connection.nodes(TIMEOUT)
-      if (attempt !== this.#attempt) return
+      const pings = [...this.#nodes.values()].map((node) => node.ping())
+      const ask = Promise.all([this.#connection.nodes(TIMEOUT), ...pings])
+      const [nodes] = await this.#within(attempt, ask)
       this.#failures = 0
       // A cluster has other masters than before.
       if (nodes.length !== this.#nodes.size || nodes.some((node) => !this.#nodes.has(node))) void this.#arm()
@@ -93,6 +84,18 @@ export class KeyWatch {
     } catch (error) {
       this.#failed(attempt, error)
     }
+  }
+
+  /** What `work` comes to, unless that takes more than a second, or the attempt was given up meanwhile. */
+  #within<T>(attempt: number, work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Unavailable('timeout')), TIMEOUT)
+      const done = (result: T) => {
+        if (attempt === this.#attempt) resolve(result)
+        else reject(new Unavailable('closed'))
+      }
+      work.then(done, reject).then(() => clearTimeout(timer))
+    })
   }
 
   #failed(attempt: number, error: unknown): void {

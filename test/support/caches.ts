@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import type { CacheManagerSettings } from '../../src/cache/cache-manager.js'
+import type { CacheManagerSettings } from '../../src/cache/scope.js'
 import { openCache } from './engine.js'
 import { memoryLog } from './log.js'
 import { observer, redis, type TestRedis, until } from './redis.js'

@@ -1,6 +1,7 @@
 import { createSigner, createVerifier } from 'fast-jwt'
 import type { Test } from 'tap'
-import { CacheManager, type CacheManagerSettings } from '../../src/cache/cache-manager.js'
+import { CacheManager } from '../../src/cache/cache-manager.js'
+import type { CacheManagerSettings } from '../../src/cache/scope.js'
 import { deriveKey } from '../../src/crypto/derive-key.js'
 import { silent } from '../../src/log.js'
 import { makeClient } from '../../src/redis/client.js'

@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
-import type { CacheManager, CacheManagerSettings } from '../../src/cache/cache-manager.js'
+import type { CacheManager } from '../../src/cache/cache-manager.js'
+import type { CacheManagerSettings } from '../../src/cache/scope.js'
 import { openCache } from './engine.js'
 import { type TestRedis, until } from './redis.js'
 

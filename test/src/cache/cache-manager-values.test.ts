@@ -1,7 +1,8 @@
 import { deserialize, serialize } from 'node:v8'
 import { commandOptions } from 'redis'
 import t, { type Test } from 'tap'
-import { CacheManager, type CacheManagerSettings } from '../../../src/cache/cache-manager.js'
+import { CacheManager } from '../../../src/cache/cache-manager.js'
+import type { CacheManagerSettings } from '../../../src/cache/scope.js'
 import { msgpackr, type Serializer } from '../../../src/cache/serializer.js'
 import { silent } from '../../../src/log.js'
 import { makeClient } from '../../../src/redis/client.js'
@@ -167,6 +168,9 @@ for (const [what, content] of [
     t.equal(await cache.getOrSet('key', () => 'loaded'), 'loaded')
     t.same(await cache.getOrSetMany(['key'], () => ({ key: 'loaded' })), new Map([['key', 'loaded']]))
     t.equal(await cache.increment('key'), undefined)
+    t.equal(await cache.exists('key'), false)
+    t.equal(await cache.ttl('key'), undefined)
+    t.equal(await cache.expire('key', 1), false)
     t.same(await client.get(bytes, key), content)
     t.equal(cache.stats().damaged, 0)
     t.notMatch(log.lines, [{ event: 'cache.damaged-entry' }])

@@ -1,5 +1,6 @@
 import t from 'tap'
-import type { CacheManager, SetOptions } from '../../../src/cache/cache-manager.js'
+import type { CacheManager } from '../../../src/cache/cache-manager.js'
+import type { SetOptions } from '../../../src/cache/writes.js'
 import { caches } from '../../support/caches.js'
 
 const { open, client } = await caches(t)

@@ -65,12 +65,12 @@ t.test('msgpackr that is not installed is asked for', async (t) => {
   const notInstalled = () => {
     throw new Error("Cannot find module 'msgpackr'")
   }
-  const { parseCache } = await t.mockImport<typeof import('../../../src/options/cache.js')>(
-    '../../../src/options/cache.js',
+  const { parseCodec } = await t.mockImport<typeof import('../../../src/options/serializer.js')>(
+    '../../../src/options/serializer.js',
     { '../../../src/cache/serializer.js': { json, msgpackr: notInstalled } }
   )
   t.throws(
-    () => parseCache({ serializer: 'msgpackr' }, {}, {}, undefined),
+    () => parseCodec((option) => `cache.${option}`, { serializer: 'msgpackr' }),
     refused('option "cache.serializer" needs the package msgpackr: npm install msgpackr')
   )
 })

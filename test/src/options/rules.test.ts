@@ -144,6 +144,10 @@ const tables = {
   },
   cache: {
     known: cacheRules,
+    memory: [
+      [true, false, {}],
+      [null, 1, 'text', [], call]
+    ],
     ttl: [[...durations, 'forever'], notDurations],
     maxValueBytes: [
       [1, 1_048_576],
