@@ -19,6 +19,7 @@ import { authRoutes } from './routes/auth/index.js'
 import { jwks } from './routes/jwks.js'
 import { parseOptions, type RedisAuthOptions } from './src/options.js'
 
+export type { RouteCacheOptions, RouteInvalidation } from './plugins/response-cache/settings.js'
 export type { CacheEventMap, CacheListener } from './src/cache/activity.js'
 export type { CacheManager } from './src/cache/cache-manager.js'
 export type { CachedFunction, FunctionOptions } from './src/cache/cached-function.js'
@@ -95,7 +96,7 @@ const plugin: FastifyPluginAsync<RedisAuthOptions> = async (fastify, options) =>
   const { limits, routes } = settings
   await fastify.register(redis, { settings })
   if (settings.cache !== undefined) await fastify.register(cache, { settings, own: settings.cache })
-  await fastify.register(responseCache)
+  await fastify.register(responseCache, { maxValueBytes: settings.cache?.maxValueBytes })
   await fastify.register(tokens, { settings })
   await fastify.register(authenticate, { settings })
   await fastify.register(loginGuard, { settings })

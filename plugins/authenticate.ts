@@ -44,6 +44,9 @@ function bearerToken(authorization: string | undefined): string {
   return token
 }
 
+/** The claims that {@link FastifyInstance.authenticate} has put in a request, and nobody else. */
+export const verifiedUsers = new WeakSet<object>()
+
 /** fastify.authenticate, fastify.requireFresh and request.user */
 const authenticate: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { settings }) => {
   // Without tokens the guard refuses everybody, whatever they bring.
@@ -54,6 +57,7 @@ const authenticate: FastifyPluginAsync<{ settings: Settings }> = async (fastify,
       const token = credential(request.headers.authorization)
       // Not a decorator: the host's own @fastify/jwt decorates the request with `user` and would find it taken.
       request.user = await fastify.tokens.verify(token, { check, maxAge })
+      verifiedUsers.add(request.user)
     } catch (error) {
       // Set here and not left to Fastify's error handler, which the host may have replaced.
       if (error instanceof RedisAuthError) reply.headers(error.headers)

@@ -36,5 +36,6 @@ export const LogEvent = {
   loginNamesNobody: 'login.names-nobody',
   loginWithoutTokens: 'login.without-tokens',
   routeNotCached: 'route.not-cached',
+  routeNotInvalidated: 'route.not-invalidated',
   forwardedForIgnored: 'rate-limit.forwarded-for-ignored'
 } as const

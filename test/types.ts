@@ -11,6 +11,8 @@ import redisAuth, {
   type Limit,
   type Login,
   type RedisAuthOptions,
+  type RouteCacheOptions,
+  type RouteInvalidation,
   type Session,
   type SigningAlgorithm,
   type SigningKey,
@@ -48,6 +50,28 @@ export async function theSnippet() {
   app.get('/products', { config: { cache: '30s' } }, listProducts)
   app.post('/products', { config: { invalidates: { routes: '/products*' } } }, listProducts)
   app.post('/lists', { config: { invalidates: ['a', 'b*'] } }, listProducts)
+  app.get(
+    '/mine',
+    {
+      config: {
+        cache: {
+          ttl: 60,
+          staleFor: '5m',
+          tags: ({ params }) => [`user:${(params as { id: string }).id}`],
+          vary: 'accept-language',
+          query: ['page'] as const,
+          auth: 'vary',
+          key: ({ headers }) => String(headers['x-plan'])
+        }
+      }
+    },
+    listProducts
+  )
+  app.put(
+    '/mine',
+    { config: { invalidates: { tags: ({ ip }) => ip, on: (_request, reply) => reply.statusCode === 200 } } },
+    listProducts
+  )
 
   holds<Same<typeof app.cache, CacheManager>>()
   holds<Same<typeof app.tokens, TokenManager>>()
@@ -72,6 +96,10 @@ export async function theSnippet() {
   app.get('/check', { config: { check: 'sesion' } }, async () => 1)
   // @ts-expect-error: no such duration
   app.get('/duration', { config: { cache: '30 seconds' } }, async () => 1)
+  // @ts-expect-error: no such way with credentials
+  app.get('/auth', { config: { cache: { auth: 'none' } } }, async () => 1)
+  // @ts-expect-error: a request has no such thing
+  app.get('/key', { config: { cache: { key: (request) => request.nothing } } }, async () => 1)
   // @ts-expect-error: no such event
   app.tokens.on('login', () => {})
   // @ts-expect-error: a user has an id
@@ -144,6 +172,23 @@ export async function allThatMayBeGiven() {
   await app.register(redisAuth, { rateLimit: { guard: false } })
   await app.loginGuard.unlock('ada')
   holds<Same<ReturnType<typeof app.loginGuard.deviceToken>, string>>()
+}
+
+export const uncached: RouteCacheOptions = {
+  ttl: undefined,
+  staleFor: undefined,
+  tags: undefined,
+  vary: undefined,
+  query: undefined,
+  auth: undefined,
+  key: undefined
+}
+export const unchanging: RouteInvalidation = {
+  keys: undefined,
+  patterns: undefined,
+  tags: undefined,
+  routes: undefined,
+  on: undefined
 }
 
 /** Under exactOptionalPropertyTypes: undefined is as good as not given. */

@@ -177,6 +177,15 @@ export class CacheManager {
    */
   namespace(name: string, defaults: LoadDefaults = {}): CacheManager {
     checkName(name)
+    return this.#below(name, defaults)
+  }
+
+  /** A namespace that no app can name, for a part of this package. */
+  reserved(name: 'routes', defaults: LoadDefaults = {}): CacheManager {
+    return this.#below(`@${name}`, defaults)
+  }
+
+  #below(name: string, defaults: LoadDefaults): CacheManager {
     const plan = planLoads(defaults, this.#scope.plan)
     this.#scope.warnLongLived(plan.ttl)
     return new CacheManager(this.#scope.below(name, plan))

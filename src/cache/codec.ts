@@ -21,12 +21,15 @@ export class Codec {
   /** Whether entries have to be read as bytes: what is no UTF-8 does not survive being read as text. */
   readonly binary: boolean
   readonly #serializer: Serializer
+  readonly #formats: ReadonlySet<string>
   readonly #compressAbove: number
 
   constructor({ serializer = json, compressAbove = Number.POSITIVE_INFINITY }: CodecSettings) {
     this.#serializer = serializer
     this.#compressAbove = compressAbove
     this.binary = serializer.binary === true || compressAbove < Number.POSITIVE_INFINITY
+    const names = [json.name, serializer.name]
+    this.#formats = new Set(this.binary ? [...names, ...names.map((name) => name + DEFLATED)] : names)
   }
 
   get writesJson(): boolean {
@@ -49,14 +52,14 @@ export class Codec {
 
   /** Whether entries of this format can be read: JSON by all, other formats by those who write them. */
   knows(format: string): boolean {
-    const { name, deflated } = split(format)
-    return (name === json.name || name === this.#serializer.name) && (this.binary || !deflated)
+    return this.#formats.has(format)
   }
 
   /** The value in a payload of a format that is known. Throws for what is damaged. */
   decode(format: string, payload: string | Buffer): unknown {
-    const { name, deflated } = split(format)
-    const serializer = name === json.name ? json : this.#serializer
+    if (format === json.name) return JSON.parse(String(payload))
+    const deflated = format.endsWith(DEFLATED)
+    const serializer = format.startsWith(`${json.name}+`) ? json : this.#serializer
     const data = deflated ? inflate(payload as Buffer) : payload
     const value = serializer.binary
       ? serializer.deserialize(data as Buffer)
@@ -74,9 +77,4 @@ export class Codec {
       return Buffer.from(written.buffer, written.byteOffset, written.byteLength)
     throw new TypeError(`Serializer ${name} must write ${binary ? 'bytes' : 'a string'}`)
   }
-}
-
-function split(format: string): { name: string; deflated: boolean } {
-  const deflated = format.endsWith(DEFLATED)
-  return { name: deflated ? format.slice(0, -DEFLATED.length) : format, deflated }
 }

@@ -4,7 +4,7 @@ import type { Commands } from '../redis/commands.js'
 import type { Script } from '../redis/script.js'
 import type { Activity } from './activity.js'
 import type { Codec } from './codec.js'
-import { type Content, isPlain, readContent, readHeader, type Text } from './entry.js'
+import { type Content, readContent, readHeader, type Text } from './entry.js'
 import type { EntryMemory } from './entry-memory.js'
 import { type Found, NO_VERSIONS, NOTHING } from './found.js'
 import { findLosses } from './lossy.js'
@@ -19,6 +19,8 @@ export interface StoreSettings {
   /** Whether values that JSON changes are warned of. */
   readonly warnOfLosses?: boolean | undefined
 }
+
+const hasTags = ({ entry }: Content): boolean => typeof entry === 'object' && entry.tags.size > 0
 
 const MAX_JUDGEMENTS = 5
 /** Warnings of values name keys, of which there are many: they leave room for others. */
@@ -38,36 +40,45 @@ export class EntryStore {
     this.#memory = memory
   }
 
-  /** What is there, fresh, as far as that is known without asking Redis. */
-  recall(name: string): Found | undefined {
+  /**
+   * What is there; where Redis does not serve, nothing. The tags that are named are read along with it; others that it
+   * has take one more round trip. What the memory knows is not asked for.
+   */
+  find(operation: string, name: string, tags: readonly string[]): Promise<Found> {
+    if (tags.length > 0 || this.#memory !== undefined)
+      return this.findMany(operation, [name], tags).then(([found]) => found!)
+    const askedAt = performance.now()
+    const failed = (error: unknown) => this.failed(operation, error) ?? NOTHING
+    // By hand instead of await: each one costs a tenth of this hottest path.
+    return this.#settings.commands.send<Text | null>(name, ['GET', name]).then((text) => {
+      const content = readContent(text)
+      if (!hasTags(content)) return this.#judge(name, text, content, NO_VERSIONS, askedAt)
+      return this.#versionsOf([content], NO_VERSIONS).then(
+        (versions) => this.#judge(name, text, content, versions, askedAt),
+        failed
+      )
+    }, failed)
+  }
+
+  /** What is there under several names, likewise. */
+  async findMany(operation: string, names: readonly string[], tags: readonly string[]): Promise<Found[]> {
+    const recalled = names.map((name) => this.#recall(name))
+    const unknown = names.filter((_, n) => recalled[n] === undefined)
+    if (unknown.length === 0) return recalled as Found[]
+    try {
+      const ask = () => this.#read(unknown, tags)
+      const asked = await (this.#memory === undefined ? ask() : this.#memory.keepAnswers(unknown, ask))
+      return recalled.map((found) => found ?? asked.shift()!)
+    } catch (error) {
+      this.failed(operation, error)
+      return recalled.map((found) => found ?? NOTHING)
+    }
+  }
+
+  #recall(name: string): Found | undefined {
     const found = this.#memory?.recall(name)
     if (found !== undefined) this.#activity.add('memoryHits')
     return found
-  }
-
-  /** What is there. The tags that are named are read along with it; others that it has take one more round trip. */
-  async find(name: string, tags: readonly string[]): Promise<Found> {
-    if (tags.length > 0 || this.#memory !== undefined) return (await this.#ask([name], tags))[0]!
-    const askedAt = performance.now()
-    const text = await this.#settings.commands.send<Text | null>(name, ['GET', name])
-    if (text === null || isPlain(text))
-      return this.#judge(name, text, readContent(text), NO_VERSIONS, askedAt)
-    return this.#complete(name, text, askedAt)
-  }
-
-  /** What is there under several names, likewise; what the memory knows is not asked for. */
-  async findMany(names: readonly string[], tags: readonly string[]): Promise<Found[]> {
-    if (this.#memory === undefined) return this.#ask(names, tags)
-    const recalled = names.map((name) => this.recall(name))
-    const unknown = names.filter((_, n) => recalled[n] === undefined)
-    const asked = unknown.length === 0 ? [] : await this.#ask(unknown, tags)
-    return recalled.map((found) => found ?? asked.shift()!)
-  }
-
-  /** What Redis answers; the memory keeps it. */
-  #ask(names: readonly string[], tags: readonly string[]): Promise<Found[]> {
-    const ask = () => this.#read(names, tags)
-    return this.#memory === undefined ? ask() : this.#memory.keepAnswers(names, ask)
   }
 
   async #read(names: readonly string[], tags: readonly string[]): Promise<Found[]> {
@@ -81,11 +92,8 @@ export class EntryStore {
   }
 
   /** What a text that Redis has answered is worth. */
-  judge(name: string, text: Text): Promise<Found> {
-    return this.#complete(name, text, performance.now())
-  }
-
-  async #complete(name: string, text: Text, askedAt: number): Promise<Found> {
+  async judge(name: string, text: Text): Promise<Found> {
+    const askedAt = performance.now()
     const content = readContent(text)
     return this.#judge(name, text, content, await this.#versionsOf([content], NO_VERSIONS), askedAt)
   }
@@ -100,23 +108,23 @@ export class EntryStore {
   }
 
   #judge(name: string, text: Text | null, content: Content, versions: Versions, askedAt: number): Found {
+    const { commands, codec } = this.#settings
     const { entry, lease } = content
-    const now = this.#settings.commands.clock.now()
-    const failure = content.failure !== undefined && content.failure.until > now ? content.failure : undefined
-    if (typeof entry !== 'object')
-      return { ...NOTHING, foreign: entry === 'foreign', lease, failure, versions, askedAt }
-    const { codec } = this.#settings
-    const { header, took, fresh } = entry
-    const nothing = { ...NOTHING, replaceable: header, lease, failure, versions, askedAt }
-    if (!codec.knows(entry.format)) return { ...nothing, replaceable: '', foreign: true }
-    if (!areCurrent(entry.tags, versions)) return nothing
+    const isOver = content.failure === undefined || content.failure.until <= commands.clock.now()
+    const failure = isOver ? undefined : content.failure
+    const nothing = { ...NOTHING, lease, failure, versions, askedAt }
+    if (entry === undefined) return nothing
+    if (entry === 'foreign' || !codec.knows(entry.format)) return { ...nothing, foreign: true }
+    const { header: replaceable, took, fresh, format, payload } = entry
+    if (!areCurrent(entry.tags, versions)) return { ...nothing, replaceable }
     try {
-      const value = codec.decode(entry.format, entry.payload)
-      const overdue = fresh === 0 ? Number.NEGATIVE_INFINITY : now - fresh
-      return { ...nothing, value, entry, overdue, took }
+      const value = codec.decode(format, payload)
+      const overdue = fresh === 0 ? Number.NEGATIVE_INFINITY : commands.clock.now() - fresh
+      const foreign = false
+      return { value, entry, overdue, took, replaceable, foreign, lease, failure, versions, askedAt }
     } catch {
       this.#remove(name, text!)
-      return header === '' ? { ...nothing, replaceable: entry.payload } : nothing
+      return { ...nothing, replaceable: replaceable || payload }
     }
   }
 

@@ -40,20 +40,21 @@ export interface Failure {
   readonly error: { readonly name: string; readonly message: string }
 }
 
-const STARTS_JSON = /^[{["tfn0-9-]/
+const STARTS_JSON = new Set(Buffer.from('{["tfn-0123456789'))
+const [HEAD, ENVELOPED] = Buffer.from('!@') as unknown as [number, number]
 const ENVELOPE = /^@1 (\d+) \d+ (\d+) (\S+) (\{.*\})\n$/
 const LEASE = /^!L(\S+) \d+\n$/
 const FAILURE = /^!E (\d+) (\{.*\})\n$/
 const NO_TAGS: ReadonlyMap<string, string> = new Map()
 
-/** Whether a text is plain JSON, which has nothing to be told but its value. */
-export const isPlain = (text: Text): boolean =>
-  STARTS_JSON.test(typeof text === 'string' ? text : text.toString('latin1', 0, 1))
+const isPlain = (text: Text): boolean => STARTS_JSON.has(firstByte(text))
+
+const firstByte = (text: Text): number => (typeof text === 'string' ? text.charCodeAt(0) : text[0]!)
 
 export function readContent(text: Text | null): Content {
   if (text === null) return {}
-  const [line, rest] = firstLine(text, '!')
-  if (line === '') return { entry: readEntry(text) }
+  if (firstByte(text) !== HEAD) return { entry: readEntry(text) }
+  const [line, rest] = firstLine(text)
   const entry = rest.length === 0 ? undefined : readEntry(rest)
   const lease = LEASE.exec(line)?.[1]
   if (lease !== undefined) return { lease, entry }
@@ -72,7 +73,8 @@ export function readHeader(reply: unknown): Entry | undefined {
 
 function readEntry(text: Text): Entry | 'foreign' {
   if (isPlain(text)) return { header: '', fresh: 0, took: 0, format: 'json', tags: NO_TAGS, payload: text }
-  const [header, payload] = firstLine(text, '@')
+  if (firstByte(text) !== ENVELOPED) return 'foreign'
+  const [header, payload] = firstLine(text)
   const [, fresh, took, format, json] = ENVELOPE.exec(header) ?? []
   const tags = json === undefined ? undefined : parseObject(json)
   if (tags === undefined) return 'foreign'
@@ -86,11 +88,9 @@ function readEntry(text: Text): Entry | 'foreign' {
   }
 }
 
-/** The first line, with its end, of a text that starts with `sign`, and what follows; otherwise no line. */
-function firstLine(text: Text, sign: string): [line: string, rest: Text] {
+/** The first line, with its end, and what follows. */
+function firstLine(text: Text): [line: string, rest: Text] {
   const end = text.indexOf('\n') + 1
-  if (end === 0 || String.fromCharCode(typeof text === 'string' ? text.charCodeAt(0) : text[0]!) !== sign)
-    return ['', text]
   return typeof text === 'string'
     ? [text.slice(0, end), text.slice(end)]
     : [text.toString('utf8', 0, end), text.subarray(end)]

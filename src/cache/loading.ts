@@ -25,7 +25,7 @@ export class Loading {
     const { entries, activity, shared } = this.#scope
     const { plan, force, ttlOf } = this.#planOf(asOptions<GetOrSetOptions<T>>(ttl))
     const name = this.#scope.name(key)
-    const seen = force ? NOTHING : await this.#scope.find('getOrSet', name, plan.tags)
+    const seen = force ? NOTHING : await entries.find('getOrSet', name, plan.tags)
     const task = { key, name, load, plan, force, ttlOf, decided: () => {}, entries, activity }
     return serve<T>(task, seen, shared.loads)
   }
@@ -43,9 +43,7 @@ export class Loading {
     const { entries, activity, shared } = this.#scope
     const { plan, force, ttlOf } = this.#planOf(asOptions<GetOrSetOptions<T>>(ttl))
     const names = unique.map((key) => this.#scope.name(key))
-    const seen = force
-      ? names.map(() => NOTHING)
-      : await this.#scope.findMany('getOrSetMany', names, plan.tags)
+    const seen = force ? names.map(() => NOTHING) : await entries.findMany('getOrSetMany', names, plan.tags)
     const batch = new Batch<T>(unique, load)
     const values = await Promise.all(
       unique.map((key, n) => {

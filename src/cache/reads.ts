@@ -19,13 +19,13 @@ export class Reads {
   async get<T>(key: string, options: GetOptions = {}): Promise<T | undefined> {
     const name = this.#scope.name(key)
     const tags = this.#tags(options)
-    return this.#fresh<T>(key, await this.#scope.find('get', name, tags))
+    return this.#fresh<T>(key, await this.#scope.entries.find('get', name, tags))
   }
 
   async getMany<T>(keys: readonly string[], options: GetOptions = {}): Promise<Map<string, T>> {
     const unique = [...new Set(keys)]
     const names = unique.map((key) => this.#scope.name(key))
-    const founds = await this.#scope.findMany('getMany', names, this.#tags(options))
+    const founds = await this.#scope.entries.findMany('getMany', names, this.#tags(options))
     const values = new Map<string, T>()
     for (const [n, key] of unique.entries()) {
       const value = this.#fresh<T>(key, founds[n]!)

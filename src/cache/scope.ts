@@ -7,7 +7,6 @@ import { checkKey, ttlMilliseconds } from './arguments.js'
 import { Codec, type CodecSettings } from './codec.js'
 import { EntryMemory } from './entry-memory.js'
 import { EntryStore } from './entry-store.js'
-import { type Found, NOTHING } from './found.js'
 import { defaultPlan, joinTags, type LoadPlan } from './load-options.js'
 import { Loads } from './loads.js'
 import type { MemorySettings } from './memory-tier.js'
@@ -127,30 +126,5 @@ export class Scope {
         'Two functions of a cache have one name: each is given what the other returned'
       )
     )
-  }
-
-  /** What is there under a name; where Redis does not serve, nothing. */
-  async find(operation: string, name: string, tags: readonly string[]): Promise<Found> {
-    try {
-      return this.entries.recall(name) ?? (await this.entries.find(name, tags))
-    } catch (error) {
-      this.entries.failed(operation, error)
-      return NOTHING
-    }
-  }
-
-  /** What is there under several names, likewise. */
-  async findMany(
-    operation: string,
-    names: readonly string[],
-    tags: readonly string[]
-  ): Promise<readonly Found[]> {
-    if (names.length === 0) return []
-    try {
-      return await this.entries.findMany(names, tags)
-    } catch (error) {
-      this.entries.failed(operation, error)
-      return names.map(() => NOTHING)
-    }
   }
 }

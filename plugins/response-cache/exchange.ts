@@ -1,0 +1,119 @@
+import { finished } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { makePrivate } from './cache-control.js'
+import { addCacheStatus, type CacheStatus } from './cache-status.js'
+import { type Conditions, etagOf, isUnmodified } from './conditional.js'
+import { type AnswerRules, isStorableStatus, namesIn, storedAnswer } from './storable.js'
+import { ageOf, bodyOf, type Headers, isEncoded, replay, type StoredAnswer } from './stored-answer.js'
+import type { Done } from './turns.js'
+
+/** A request to a cached route, from its last guard to its answer. */
+export interface Exchange {
+  readonly rules: AnswerRules
+  /** Headers that hooks have set for this request, and set again for the next. */
+  readonly before: Headers
+  readonly conditions: Conditions
+}
+
+/** What came of it: an answer that was found, or a handler that runs, for itself or for all who ask. */
+type Outcome = Exchange & { status: CacheStatus; found?: StoredAnswer; lead?: Done }
+
+const outcomes = new WeakMap<FastifyRequest, Outcome | CacheStatus>()
+
+/** The handler runs, and its answer is none of ours. */
+export function leaveAlone(request: FastifyRequest, detail: string, next: () => void): void {
+  outcomes.set(request, { fwd: 'bypass', detail })
+  next()
+}
+
+/** The handler runs; with `lead` for all who ask, which it ends in any case. */
+export function expect(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  exchange: Exchange,
+  status: CacheStatus,
+  lead?: Done
+): void {
+  outcomes.set(request, { ...exchange, status, ...(lead && { lead }) })
+  // A reply that is hijacked, a client that goes away, a hook that fails.
+  if (lead !== undefined) finished(reply.raw, () => lead())
+}
+
+/** Serves an answer that was found. */
+export function serve(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  exchange: Exchange,
+  found: StoredAnswer,
+  status: CacheStatus
+): void {
+  // It was answered while it waited: its handlerTimeout is over.
+  if (reply.sent) return
+  outcomes.set(request, { ...exchange, status, found })
+  replay(reply, found)
+  reply.header('age', Math.floor(ageOf(found)))
+  // When it was made, as any cache says: by it others tell how old Expires lets it become.
+  reply.header('date', new Date(found.date).toUTCString())
+  reply.send(bodyOf(found) ?? undefined)
+}
+
+/** onSend: hands out what the handler has answered, and completes the headers of every answer. */
+export async function complete(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown
+): Promise<unknown> {
+  const outcome = outcomes.get(request)
+  // A guard has refused the request; or a hook behind this one has failed, and its error is what is answered.
+  if (outcome === undefined) return payload
+  outcomes.delete(request)
+  if (!('rules' in outcome)) {
+    addCacheStatus(reply, outcome)
+    return payload
+  }
+  const { found, lead, rules, before, conditions } = outcome
+  let { status } = outcome
+  let body = payload
+  // Hooks before us have seen the answer a second time. What they made of it the first time is what was stored.
+  if (found !== undefined && isEncoded(reply.getHeaders()) === isEncoded(found.headers))
+    body = bodyOf(found) ?? payload
+  if (found === undefined) addValidator(reply, body)
+  if (lead !== undefined) {
+    const answer = storedAnswer(reply, body, before, rules)
+    const stored = typeof answer === 'object'
+    lead(stored ? answer : undefined)
+    status = stored ? { ...status, stored } : { ...status, detail: answer }
+  }
+  addCacheStatus(reply, status)
+  if (isStorableStatus(reply.statusCode)) addDirectives(reply, rules)
+  return reply.statusCode < 300 && isUnmodified(conditions, reply) ? withoutBody(request, reply, body) : body
+}
+
+/** A weak ETag, where the handler has set none. */
+function addValidator(reply: FastifyReply, body: unknown): void {
+  if (reply.statusCode !== 200 || reply.hasHeader('etag')) return
+  if (typeof body === 'string' || Buffer.isBuffer(body)) reply.header('etag', etagOf(body))
+}
+
+/** Browsers are to ask again each time, where the handler has not said otherwise: so that an invalidation is seen at once. */
+function addDirectives(reply: FastifyReply, { auth, vary }: AnswerRules): void {
+  const own = reply.getHeader('cache-control')
+  const directives = own ?? (reply.hasHeader('expires') ? undefined : 'no-cache')
+  if (auth === 'vary') reply.header('cache-control', makePrivate(directives))
+  else if (directives !== undefined) reply.header('cache-control', directives)
+  const varies = [...vary, ...(auth === 'vary' ? ['Authorization', 'Cookie'] : [])]
+  const named = reply.getHeader('vary')
+  const missing = varies.filter((name) => !namesIn(named).includes(name.toLowerCase()))
+  if (missing.length > 0)
+    reply.header('vary', [...(named === undefined ? [] : [named]), ...missing].join(', '))
+}
+
+/** 304 Not Modified: RFC 9110, section 15.4.5. */
+function withoutBody(request: FastifyRequest, reply: FastifyReply, body: unknown): unknown {
+  reply.code(304)
+  // Fastify counts the bytes of what HEAD would be sent, and then drops them.
+  if (request.method === 'HEAD') return body
+  reply.removeHeader('content-type')
+  reply.removeHeader('content-length')
+  return null
+}

@@ -1,0 +1,85 @@
+import type { FastifyRequest } from 'fastify'
+import { hash } from '../../src/crypto/hash.js'
+import { verifiedUsers } from '../authenticate.js'
+import type { CacheSettings } from './settings.js'
+
+/** The path of a request target, and its query without the question mark. */
+function split(url: string): [path: string, query: string] {
+  const [target = ''] = url.split('#', 1)
+  const at = target.indexOf('?')
+  return at === -1 ? [target, ''] : [target.slice(0, at), target.slice(at + 1)]
+}
+
+/** A path in one spelling: `%41` is `A`, and `%2f` is `%2F` (RFC 3986, section 6.2.2), so that no spelling escapes an invalidation. */
+export const normalizePath = (path: string): string =>
+  path.replace(/%[0-9a-f]{2}/gi, (escaped) => {
+    const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16))
+    return /[\w.~-]/.test(character) ? character : escaped.toUpperCase()
+  })
+
+export const pathOf = ({ url }: FastifyRequest): string => normalizePath(split(url)[0])
+
+/** The tag of every answer of a path. No app has such a tag: it begins with a character that its own are not to begin with. */
+export const pathTag = (path: string): string => `@route:${path}`
+
+/** The entries of the paths that a glob matches: the path stands before the space, what varies behind it. */
+export const pathGlob = (glob: string): string => `${glob} *`
+
+/**
+ * The key of what a request would be answered: its path, and a hash of what else the answer depends on. The origin is part
+ * of it (RFC 9111, section 2): else whoever sends a Host of his own has it in the links of everybody's answer.
+ */
+export function routeKey(
+  request: FastifyRequest,
+  settings: CacheSettings,
+  constraints: readonly string[]
+): string {
+  const [path, query] = split(request.url)
+  const { protocol, host, headers } = request
+  const variant = [
+    `${protocol}://${host}`,
+    constraints,
+    sorted(query, settings.query),
+    settings.vary.map((name) => normalizeValue(headers[name])),
+    settings.auth === 'vary' ? userOf(request) : null,
+    settings.key?.(request) ?? null
+  ]
+  return `${normalizePath(path)} ${hash(JSON.stringify(variant), 16)}`
+}
+
+/** The parameters as they are written, by name: two spellings are two entries, and never one for two meanings. */
+function sorted(query: string, only: readonly string[] | undefined): string[] {
+  if (query === '') return []
+  const parameters = query.split('&').filter((parameter) => parameter !== '')
+  const named = parameters.map((parameter) => [parameterName(parameter), parameter] as const)
+  return named
+    .filter(([name]) => only === undefined || only.includes(name))
+    .sort(([a], [b]) => (a < b ? -1 : Number(a > b)))
+    .map(([, parameter]) => parameter)
+}
+
+/** The name of a parameter; of `filter[size]=1`, which some parsers read as an object, `filter`. */
+function parameterName(parameter: string): string {
+  const [name = ''] = parameter.split('=', 1)
+  try {
+    return decodeURIComponent(name.replaceAll('+', ' ')).split('[', 1)[0]!
+  } catch {
+    return name
+  }
+}
+
+const normalizeValue = (value: string | string[] | undefined): string | null =>
+  value === undefined
+    ? null
+    : String(value)
+        .trim()
+        .replace(/\s*,\s*/g, ',')
+
+/** Whom an answer belongs to: who was authenticated by us, or a hash of what was sent to authenticate. */
+function userOf(request: FastifyRequest): string | null {
+  const { user, headers } = request as FastifyRequest & { user?: { sub: string } }
+  if (user !== undefined && verifiedUsers.has(user)) return `user ${user.sub}`
+  const { authorization, cookie } = headers
+  if (authorization === undefined && cookie === undefined) return null
+  return hash(JSON.stringify([authorization ?? null, cookie ?? null]))
+}

@@ -1,0 +1,38 @@
+import type { FastifyRequest, RouteOptions } from 'fastify'
+import { type Wishes, wishesOf } from './cache-control.js'
+import { pathOf, pathTag, routeKey } from './key.js'
+import { type CacheSettings, list } from './settings.js'
+
+/** What a request asks the cache. */
+export interface Question {
+  readonly key: string
+  readonly tags: readonly string[]
+  readonly wishes: Wishes
+}
+
+/** Longer paths leave no room in a key, or a tag, of 1 KB. */
+const LONGEST_PATH = 900
+
+/** What the requests of a route ask the cache, or in a word for Cache-Status why they do not. Throws what the route's own functions throw. */
+export function questions(route: RouteOptions, settings: CacheSettings) {
+  const { auth, tags } = settings
+  // Routes of one path that Fastify tells apart by version, host or the like.
+  const constraints = Object.entries(route.constraints ?? {}).map(([name, value]) => `${name} ${value}`)
+  return (request: FastifyRequest): Question | string => {
+    const { headers } = request
+    const wishes = wishesOf(headers)
+    const path = pathOf(request)
+    if (auth === 'bypass' && headers.authorization !== undefined) return 'authorization'
+    if (auth === 'bypass' && headers.cookie !== undefined) return 'cookie'
+    if (headers.range !== undefined) return 'range'
+    if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined)
+      return 'precondition'
+    if (wishes.noStore) return 'no-store'
+    if (Buffer.byteLength(path) > LONGEST_PATH) return 'uri-too-long'
+    return {
+      key: routeKey(request, settings, constraints),
+      tags: [pathTag(path), ...list(typeof tags === 'function' ? tags(request) : tags)],
+      wishes
+    }
+  }
+}

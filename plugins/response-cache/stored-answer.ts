@@ -1,0 +1,59 @@
+import type { FastifyReply } from 'fastify'
+import type { HeaderValue } from './cache-control.js'
+
+/** An answer as the cache keeps it. */
+export interface StoredAnswer {
+  readonly status: number
+  /** What the handler set; null for what it took away. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | null>>
+  /** Text, or bytes in base64. */
+  readonly body: string | null
+  readonly binary?: boolean
+  /** When it was made, in ms since 1970; earlier when the handler had it from a cache itself. */
+  readonly date: number
+  /** For how many seconds from then it is fresh; null for ever. */
+  readonly ttl: number | null
+  /** It must not be served stale. */
+  readonly strict?: boolean
+}
+
+export type Headers = Readonly<Record<string, HeaderValue>>
+
+/** Headers of one connection, one message or one client (RFC 9111, section 3.1), and those that are told anew each time. */
+const UNSTORABLE =
+  /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|content-length|date|age|vary|set-cookie|cache-status|x-request-id|(?:x-)?ratelimit.*)$/
+
+/** What has changed of the headers since `before`, of that which may be stored. Vary is left out: whoever serves it again names what the route varies by. */
+export function changedHeaders(before: Headers, after: Headers): StoredAnswer['headers'] {
+  const named = String(after.connection ?? '')
+    .toLowerCase()
+    .split(/\s*,\s*/)
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+    (name) => String(before[name]) !== String(after[name]) && !UNSTORABLE.test(name) && !named.includes(name)
+  )
+  return Object.fromEntries(names.map((name) => [name, storable(after[name])]))
+}
+
+const storable = (value: HeaderValue): string | readonly string[] | null => {
+  if (value === undefined) return null
+  return Array.isArray(value) ? value.map(String) : String(value)
+}
+
+/** Whether a body is compressed, or the like. */
+export const isEncoded = ({ 'content-encoding': encoding }: Headers | StoredAnswer['headers']): boolean =>
+  encoding != null && encoding !== 'identity'
+
+export const bodyOf = ({ body, binary }: StoredAnswer): string | Buffer | null =>
+  body !== null && binary ? Buffer.from(body, 'base64') : body
+
+/** How many seconds old an answer is. */
+export const ageOf = ({ date }: StoredAnswer): number => Math.max(0, (Date.now() - date) / 1000)
+
+/** Puts status and headers in the place of those that hooks have set. */
+export function replay(reply: FastifyReply, { status, headers }: StoredAnswer): void {
+  reply.code(status)
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === null) reply.removeHeader(name)
+    else reply.header(name, value)
+  }
+}

@@ -1,0 +1,120 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { StoredAnswer } from './stored-answer.js'
+
+/** How long a request waits for the handler of another, in ms. Then it runs its own. */
+const WAIT = 5_000
+/** How long a handler may take others' place, in ms. One that has never answered by then has most likely lost its reply. */
+const LEAD = 60_000
+
+/** Ends a lead: with the answer for all, or nothing that others may be given. */
+export type Done = (answer?: StoredAnswer) => void
+
+/** What a request is to do: serve what was found, run its handler for all, or, undefined, run it for itself. */
+export type Turn = { readonly found: StoredAnswer } | { readonly lead: Done } | undefined
+
+type Load = () => Promise<StoredAnswer | undefined>
+
+/**
+ * Asks a cache whose loader, when it is called, makes this request the one that runs its handler for all who ask. When
+ * it is called after an answer was served, that one is stale: then it is to `refresh` behind.
+ */
+export function takeTurn(
+  getOrSet: (load: Load) => Promise<StoredAnswer | undefined>,
+  refresh: (stale: StoredAnswer) => ReturnType<Load>
+): Promise<Turn> {
+  return new Promise((resolve, reject) => {
+    let taken = false
+    let served: StoredAnswer | undefined
+    const take = (turn: Turn) => {
+      clearTimeout(timer)
+      taken = true
+      resolve(turn)
+    }
+    const timer = setTimeout(take, WAIT, undefined)
+    const lead: Load = () =>
+      new Promise((done) => {
+        const timer = setTimeout(done, LEAD, undefined).unref()
+        take({
+          lead(answer) {
+            clearTimeout(timer)
+            done(answer)
+          }
+        })
+      })
+    const load: Load = async () => {
+      if (!taken) return lead()
+      return served && refresh(served)
+    }
+    const found = (answer: StoredAnswer | undefined) => {
+      served = taken ? undefined : answer
+      take(answer && { found: answer })
+    }
+    getOrSet(load).then(found, (error) => {
+      clearTimeout(timer)
+      reject(error)
+    })
+  })
+}
+
+/** A handler that runs for others, in the calls that come of it. */
+interface Work {
+  readonly key: string
+  /** Set while the request that is to run it has not arrived yet. */
+  offered: Done | undefined
+  /** Whether that request is one over TLS, which inject() does not know. */
+  readonly secure: boolean
+  running: boolean
+  readonly within: Work | undefined
+}
+
+const chain = new AsyncLocalStorage<Work>()
+
+/** Begins work on `key`. What is run within it must not wait for it when it asks for the same answer. */
+export function beginWork(key: string, lead: Done): { done: Done; run(next: () => void): void } {
+  const work: Work = { key, offered: undefined, secure: false, running: true, within: chain.getStore() }
+  return {
+    done(answer) {
+      work.running = false
+      lead(answer)
+    },
+    run: (next) => chain.run(work, next)
+  }
+}
+
+/** Calls `send`, whose request is to run its handler for the answer of `key`: known by what it comes of, which no header can feign. */
+export const offerWork = (
+  key: string,
+  secure: boolean,
+  send: () => Promise<unknown>
+): Promise<StoredAnswer | undefined> =>
+  new Promise((done) => {
+    const end = (answer?: StoredAnswer) => {
+      work.running = false
+      done(answer)
+    }
+    const work: Work = { key, offered: end, secure, running: true, within: chain.getStore() }
+    const ended = () => end()
+    chain.run(work, () => send().then(ended, ended))
+  })
+
+/** Whether this request repeats one over TLS. */
+export function repeatsSecure(): boolean {
+  const work = chain.getStore()
+  return work?.offered !== undefined && work.secure
+}
+
+/** The offer to run the handler for `key` that this request comes of, once. */
+export function acceptWork(key: string): Done | undefined {
+  const work = chain.getStore()
+  if (work?.key !== key || work.offered === undefined) return undefined
+  const { offered } = work
+  work.offered = undefined
+  return offered
+}
+
+/** Whether this request comes of a handler that runs for `key`. */
+export function isWithinWork(key: string): boolean {
+  for (let work = chain.getStore(); work !== undefined; work = work.within)
+    if (work.running && work.key === key) return true
+  return false
+}

@@ -1,0 +1,147 @@
+import type { FastifyRequest } from 'fastify'
+import t from 'tap'
+import { cachedRoutes, fate, warnings } from '../support/cached-routes.js'
+
+const open = await cachedRoutes(t)
+
+t.test('query parameters are told apart, in whatever order they stand', async (t) => {
+  const { app } = await open(t)
+  app.get('/x', { config: { cache: '30s' } }, async (request) => request.query)
+  for (const [url, expected] of [
+    ['/x?a=1&b=2', 'fwd=uri-miss; stored'],
+    ['/x?b=2&a=1', 'hit'],
+    ['/x?b=2&&a=1&', 'hit'],
+    ['/x?a=1&b=3', 'fwd=uri-miss; stored'],
+    ['/x?a=1', 'fwd=uri-miss; stored'],
+    ['/x?a=2&a=1', 'fwd=uri-miss; stored'],
+    ['/x?a=1&a=2', 'fwd=uri-miss; stored'],
+    ['/x', 'fwd=uri-miss; stored'],
+    ['/x?', 'hit'],
+    ['/x?a=%ff', 'fwd=uri-miss; stored'],
+    ['/x?a=%fe', 'fwd=uri-miss; stored']
+  ] as const)
+    t.equal(fate(await app.inject(url)), expected, url)
+})
+
+t.test('with query, only those that are named count, however they are written', async (t) => {
+  const { app } = await open(t)
+  app.get(
+    '/x',
+    { config: { cache: { ttl: '30s', query: ['page', 'filter'] } } },
+    async (request) => request.query
+  )
+  app.get('/none', { config: { cache: { ttl: '30s', query: [] } } }, async (request) => request.query)
+  for (const [url, expected] of [
+    ['/x?page=1&utm=a', 'fwd=uri-miss; stored'],
+    ['/x?utm=b&page=1', 'hit'],
+    ['/x?page=2', 'fwd=uri-miss; stored'],
+    ['/x?%70age=3', 'fwd=uri-miss; stored'],
+    ['/x?filter[a]=1', 'fwd=uri-miss; stored'],
+    ['/x?%=1', 'fwd=uri-miss; stored'],
+    ['/x?utm=a', 'hit'],
+    ['/none?page=1', 'fwd=uri-miss; stored'],
+    ['/none?page=2', 'hit']
+  ] as const)
+    t.equal(fate(await app.inject(url)), expected, url)
+})
+
+t.test('a path has one entry, however its characters are escaped', async (t) => {
+  const { app } = await open(t)
+  app.get('/x/:id', { config: { cache: '30s' } }, async (request) => request.params)
+  await app.inject('/x/a%2fb')
+  t.equal(fate(await app.inject('/x/%61%2Fb')), 'hit')
+  t.equal(fate(await app.inject('/x/A%2fb')), 'fwd=uri-miss; stored')
+})
+
+t.test('a request header counts where vary names it, whatever spaces it has, and Vary says so', async (t) => {
+  const { app } = await open(t)
+  const config = { cache: { ttl: '30s', vary: ['Accept-Language', 'x-tenant'] } } as const
+  app.get('/x', { config }, async ({ headers }) => headers['accept-language'] ?? 'none')
+  const get = (language?: string, tenant?: string) =>
+    app.inject({
+      url: '/x',
+      headers: { ...(language && { 'accept-language': language }), ...(tenant && { 'x-tenant': tenant }) }
+    })
+  const first = await get('de, en')
+  t.equal(fate(first), 'fwd=miss; stored')
+  t.equal(first.headers.vary, 'accept-language, x-tenant')
+  const hit = await get(' de ,en')
+  t.equal(fate(hit), 'hit')
+  t.equal(hit.headers.vary, 'accept-language, x-tenant')
+  t.equal((await get('fr')).body, 'fr')
+  t.equal((await get()).body, 'none')
+  t.equal(fate(await get('de, en', 'a')), 'fwd=miss; stored')
+})
+
+t.test('what the route says counts, and a route that can not say it is not cached', async (t) => {
+  const { app, lines } = await open(t)
+  const key = ({ headers }: FastifyRequest) => {
+    if (headers['x-plan'] === undefined) throw new Error('no plan')
+    return String(headers['x-plan'])
+  }
+  app.get(
+    '/x',
+    { config: { cache: { ttl: '30s', key } } },
+    async ({ headers }) => headers['x-plan'] ?? 'none'
+  )
+  const get = (plan?: string) =>
+    app.inject({ url: '/x', headers: plan === undefined ? {} : { 'x-plan': plan } })
+  t.equal((await get('free')).body, 'free')
+  t.equal((await get('gold')).body, 'gold')
+  t.equal(fate(await get('free')), 'hit')
+  const none = await get()
+  t.match(none, { statusCode: 200, body: 'none' })
+  t.equal(fate(none), 'fwd=bypass; detail=failed')
+  t.match(warnings(lines), [
+    { event: 'route.not-cached', method: 'GET', url: '/x', err: { message: 'no plan' } }
+  ])
+})
+
+t.test('tags that can not be had, or are none, leave a request uncached', async (t) => {
+  const { app, lines } = await open(t)
+  const config = {
+    cache: { ttl: '30s', tags: ({ query }: FastifyRequest) => (query as { tag: string[] }).tag }
+  } as const
+  app.get('/x', { config }, async () => 'x')
+  t.equal(fate(await app.inject('/x?tag=a')), 'fwd=uri-miss; stored')
+  const answer = await app.inject('/x?tag=')
+  t.match(answer, { statusCode: 200, body: 'x' })
+  t.equal(fate(answer), 'fwd=bypass; detail=failed')
+  t.match(warnings(lines), [{ event: 'route.not-cached', url: '/x' }])
+})
+
+t.test('who sends a Host of his own has it in his own answer alone', async (t) => {
+  const { app } = await open(t, {}, { trustProxy: true })
+  app.get('/x', { config: { cache: '30s' } }, async ({ protocol, host }) => `${protocol}://${host}/y`)
+  const get = (headers: Record<string, string>) =>
+    app.inject({ url: '/x', headers: { host: 'a.example', ...headers } })
+  await get({ host: 'evil.example' })
+  await get({ 'x-forwarded-host': 'evil.example' })
+  await get({ 'x-forwarded-proto': 'https' })
+  const answer = await get({})
+  t.equal(answer.body, 'http://a.example/y')
+  t.equal(fate(answer), 'fwd=uri-miss; stored')
+})
+
+t.test('routes of one path that Fastify tells apart by constraints do not mix', async (t) => {
+  const { app } = await open(t)
+  const config = { cache: '30s' } as const
+  app.get('/x', { config, constraints: { version: '1.0.0' } }, async () => 'one')
+  app.get('/x', { config, constraints: { version: '2.0.0' } }, async () => 'two')
+  app.get('/x', { config, constraints: { host: 'a.example' } }, async () => 'a')
+  app.get('/x', { config }, async () => 'plain')
+  for (const _ of ['made', 'served']) {
+    t.equal((await app.inject({ url: '/x', headers: { 'accept-version': '1.x' } })).body, 'one')
+    t.equal((await app.inject({ url: '/x', headers: { 'accept-version': '2.x' } })).body, 'two')
+    t.equal((await app.inject({ url: '/x', headers: { host: 'a.example' } })).body, 'a')
+    t.equal((await app.inject('/x')).body, 'plain')
+  }
+})
+
+t.test('a path that is too long to be a key is not cached', async (t) => {
+  const { app } = await open(t, {}, { routerOptions: { maxParamLength: 5000 } })
+  app.get('/x/:id', { config: { cache: '30s' } }, async () => 'x')
+  t.equal(fate(await app.inject(`/x/${'a'.repeat(897)}`)), 'fwd=uri-miss; stored')
+  t.equal(fate(await app.inject(`/x/${'a'.repeat(898)}`)), 'fwd=bypass; detail=uri-too-long')
+  t.equal(fate(await app.inject(`/x/${'%C3%A4'.repeat(200)}`)), 'fwd=bypass; detail=uri-too-long')
+})
