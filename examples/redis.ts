@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { startTestRedis } from '../src/testing.js'
 
 /** A Redis for the demo: the one that the environment names, or one on the default port, or else an engine in this process. */
 export async function demoRedis(): Promise<{
@@ -12,13 +13,11 @@ export async function demoRedis(): Promise<{
     return { url: undefined, name: 'the Redis that the environment names', close }
   const url = 'redis://127.0.0.1:6379'
   if (process.env.NODE_ENV === 'production' || (await answers(6379))) return { url, name: url, close }
-  const { createRedisMock } = await import('js-redis-server')
-  const engine = await createRedisMock()
-  const [address] = engine.addresses()
+  const engine = await startTestRedis()
   return {
-    url: `redis://${address!.host}:${address!.port}`,
+    url: engine.url,
     name: 'an engine in memory (no Redis without a password was found): all data is lost when this process ends',
-    close: () => engine.close()
+    close: engine.close
   }
 }
 

@@ -1,6 +1,7 @@
 /** Every error that this package answers with: its HTTP status and its default message. */
 const table = {
   FST_REDIS_AUTH_INVALID_OPTION: [500, 'An option is invalid'],
+  FST_REDIS_AUTH_MISSING_PACKAGE: [500, 'A package that this needs is not installed'],
   FST_REDIS_AUTH_REFRESH_TOKEN_IN_BODY: [400, 'The refresh token travels in a cookie here, not in the body'],
   FST_REDIS_AUTH_INVALID_CREDENTIALS: [401, 'Invalid credentials'],
   FST_REDIS_AUTH_INVALID_ACCESS_TOKEN: [401, 'The access token is missing, malformed or expired'],

@@ -63,7 +63,7 @@ const tsconfig = {
     skipLibCheck: false,
     types: ['node']
   },
-  files: ['app.ts']
+  include: ['*.ts', 'testing/*.ts']
 }
 
 t.test(
@@ -87,11 +87,25 @@ t.test(
     await writeFile(join(consumer, 'tsconfig.json'), JSON.stringify(tsconfig))
     await writeFile(join(consumer, 'app.ts'), snippet)
     await writeFile(join(consumer, 'app.cjs'), commonjs)
+    await mkdir(join(consumer, 'testing'))
+    const guide = await readFile(join(modules, 'fastify-redis-auth/docs/testing.md'), 'utf8')
+    const blocks = [...guide.matchAll(/```ts\n\/\/ (\S+)\n(.*?)```/gs)]
+    const tests = blocks.map(([, file]) => file!).filter((file) => file.endsWith('.test.ts'))
+    for (const [, file, code] of blocks) await writeFile(join(consumer, 'testing', file!), code!)
 
     await inConsumer('node', 'node_modules/typescript/bin/tsc')
     const esm = JSON.parse((await inConsumer('node', 'app.js')).stdout)
     t.match(esm, { sub: 'ada', report: { rows: [1, 2, 3] }, cached: { rows: [1, 2, 3] } })
     t.equal((await inConsumer('node', 'app.cjs')).stdout.trim(), 'function,function,function')
+
+    t.same(tests, ['app.test.ts', 'somebody.test.ts', 'time.test.ts', 'cookies.test.ts'])
+    const compiled = tests.map((file) => `testing/${file.replace('.ts', '.js')}`)
+    const { stdout } = await inConsumer('node', '--test', ...compiled)
+    t.match(stdout, /^. pass 5$/m)
+    t.match(stdout, /^. fail 0$/m)
+    await rm(join(modules, 'js-redis-server'))
+    const script = `import('fastify-redis-auth/testing').then((m) => m.startTestRedis()).catch((e) => console.log(e.code))`
+    t.equal((await inConsumer('node', '-e', script)).stdout.trim(), 'FST_REDIS_AUTH_MISSING_PACKAGE')
 
     const shipped = await readdir(join(modules, 'fastify-redis-auth'), { recursive: true })
     const strangers = shipped.filter((name) =>

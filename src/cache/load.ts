@@ -57,6 +57,8 @@ export class Load<T> {
   readonly #abort = new AbortController()
   /** Undefined until the loader runs, and where Redis is away. */
   #beginning: Beginning | undefined
+  /** When Redis was asked for what it came to, where somebody else had loaded that. */
+  #answeredAt = Number.POSITIVE_INFINITY
   #stale: unknown
 
   constructor(task: LoadTask<T>, commands: Commands, tags: Tags) {
@@ -79,6 +81,11 @@ export class Load<T> {
     if (begun === undefined || askedAt <= begun.at) return false
     if (lease !== begun.mark) return true
     return [...begun.tags].some(([tag, version]) => versions.has(tag) && versions.get(tag) !== version)
+  }
+
+  /** Whether what it came to was read before a reader asked, who may know of a change since. */
+  predates({ askedAt }: Found): boolean {
+    return this.#answeredAt <= askedAt
   }
 
   /** The value; {@link BUSY} only `behind` the scenes. */
@@ -123,20 +130,26 @@ export class Load<T> {
     let seen = first
     let poll = MIN_POLL
     let awaited: string | undefined
+    let versions = NO_TAGS
     do {
+      const askedAt = performance.now()
       if (seen.value !== undefined) this.#stale = seen.value
       // The tags begin along with the first try. After a wait they may have changed, and begin anew.
       const [content, tags] = await Promise.all([
         this.#lease.take(seen.replaceable, force),
         awaited === undefined ? this.#tags.begin(plan.tags, lifetime) : undefined
       ])
+      versions = tags ?? versions
       if (content === undefined) {
-        const versions = tags ?? (await this.#tags.begin(plan.tags, lifetime))
+        if (tags === undefined) versions = await this.#tags.begin(plan.tags, lifetime)
         this.#beginning = { at: performance.now(), mark: this.#lease.mark, tags: versions }
         return 'leased'
       }
       seen = await entries.judge(name, content)
-      if (isFresh(seen) || seen.failure !== undefined) return seen
+      if (isFresh(seen) || seen.failure !== undefined) {
+        this.#answeredAt = askedAt
+        return seen
+      }
       if (seen.foreign) break
       if (seen.lease === undefined) continue
       // Whom we waited for has failed, or died, and somebody else is at it: do not queue behind each of them.
@@ -146,7 +159,7 @@ export class Load<T> {
       await sleep(Math.min(poll * (0.5 + Math.random() / 2), wait), undefined, { signal: this.#abort.signal })
       poll = Math.min(poll * 1.5, MAX_POLL)
     } while (performance.now() < deadline)
-    this.#beginning = { at: performance.now(), mark: awaited, tags: NO_TAGS }
+    this.#beginning = { at: performance.now(), mark: awaited, tags: versions }
     return 'busy'
   }
 

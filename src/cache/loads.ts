@@ -52,7 +52,7 @@ export class Loads {
     task.activity.add('coalesced')
     task.decided()
     const shared = flight.promise.then((value) =>
-      value === BUSY ? this.run(task, seen) : value
+      value === BUSY || flight.load.predates(seen) ? this.run(task, seen) : value
     ) as Promise<T>
     // Inside a load, the load that runs may be waiting for this one.
     return chain === undefined ? shared : atMost(task.plan.wait, shared, () => this.#alone(task))

@@ -10,6 +10,7 @@ import {
 t.test('every code has its status and a message', async (t) => {
   const statuses: Record<ErrorCode, number> = {
     FST_REDIS_AUTH_INVALID_OPTION: 500,
+    FST_REDIS_AUTH_MISSING_PACKAGE: 500,
     FST_REDIS_AUTH_REFRESH_TOKEN_IN_BODY: 400,
     FST_REDIS_AUTH_INVALID_CREDENTIALS: 401,
     FST_REDIS_AUTH_INVALID_ACCESS_TOKEN: 401,

@@ -2,7 +2,7 @@ import type { Test } from 'tap'
 import type { CacheManagerSettings } from '../../src/cache/scope.js'
 import { openCache } from './engine.js'
 import { memoryLog } from './log.js'
-import { observer, redis, type TestRedis } from './redis.js'
+import { observer, redis, type TestRedis, until } from './redis.js'
 
 /** One Redis for the tests of a file, and caches on it that have their own keys, a log that is kept, and an onlooker. */
 export async function caches(t: Test, on?: TestRedis) {
@@ -35,4 +35,22 @@ export function gate<T = void>() {
     fail = reject
   })
   return { opened, open, fail }
+}
+
+/** A loader that runs until it is told how to end, and counts how often it has begun. */
+export class Held<T = void> {
+  readonly #gate = gate<T>()
+  begun = 0
+  readonly open = this.#gate.open
+  readonly fail = this.#gate.fail
+
+  readonly load = (): Promise<T> => {
+    this.begun++
+    return this.#gate.opened
+  }
+
+  /** Waits until it has begun, `times` times. */
+  running(times = 1): Promise<unknown> {
+    return until(() => this.begun >= times)
+  }
 }

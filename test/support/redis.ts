@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'redis'
 import type { Test } from 'tap'
+import { startTestRedis } from '../../src/testing.js'
 
 /** A Redis to test against, whose keys under `keyPrefix` are this test's alone. */
 export interface TestRedis {
@@ -29,11 +30,9 @@ export async function redis(t: Test): Promise<TestRedis> {
   const { REDIS_URL } = process.env
   if (REDIS_URL !== undefined) return { url: REDIS_URL, keyPrefix }
   if (binary !== undefined) return { url: (await RedisServer.start(t)).url, keyPrefix }
-  const { createRedisMock } = await import('js-redis-server')
-  const engine = await createRedisMock()
-  t.teardown(() => engine.close())
-  const [address] = engine.addresses()
-  return { url: `redis://${address!.host}:${address!.port}`, keyPrefix }
+  const engine = await startTestRedis()
+  t.teardown(engine.close)
+  return { url: engine.url, keyPrefix }
 }
 
 /** Whether tests run on the embedded engine, whose SCAN promises less than that of Redis; then the test is skipped. CI never skips. */

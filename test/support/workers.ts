@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Test } from 'tap'
+import type { CacheStats, OpenCache } from '../../src/engine.js'
 import type { TokenManagerSettings } from '../../src/tokens/token-manager.js'
-import type { Call, Outcome } from '../workers/cache.js'
+import type { Aborted, Call, Load, Loaded, Outcome } from '../workers/cache.js'
 import type { Answer, Told } from '../workers/tokens.js'
 import type { TestRedis } from './redis.js'
 
@@ -14,17 +15,24 @@ class Worker<A extends { id: number }> {
 
   constructor(t: Test, file: string, args: readonly string[]) {
     const path = new URL(`../workers/${file}`, import.meta.url)
-    this.#process = fork(path, args, { execArgv: process.execArgv })
+    this.#process = fork(path, args, { execArgv: process.execArgv, serialization: 'advanced' })
     t.teardown(() => this.#stop())
   }
 
   async started(): Promise<this> {
     await once(this.#process, 'message')
-    this.#process.on('message', (answer: A) => {
-      this.#waiting.get(answer.id)?.(answer)
-      this.#waiting.delete(answer.id)
-    })
+    this.#process.on('message', (message) => this.heard(message))
     return this
+  }
+
+  protected heard(message: unknown): void {
+    const answer = message as A
+    this.#waiting.get(answer.id)?.(answer)
+    this.#waiting.delete(answer.id)
+  }
+
+  protected tell(message: object): void {
+    if (this.#process.connected) this.#process.send(message)
   }
 
   protected ask(call: object): Promise<A> {
@@ -41,6 +49,15 @@ class Worker<A extends { id: number }> {
     await ended
   }
 
+  /** Stops it from doing anything, with its connections open. */
+  freeze(): void {
+    this.#process.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#process.kill('SIGCONT')
+  }
+
   async #stop(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
     const ended = once(this.#process, 'exit')
@@ -52,14 +69,75 @@ class Worker<A extends { id: number }> {
   }
 }
 
+type Method =
+  | 'get'
+  | 'set'
+  | 'delete'
+  | 'exists'
+  | 'ttl'
+  | 'getMany'
+  | 'setMany'
+  | 'deleteMany'
+  | 'increment'
+  | 'deletePattern'
+  | 'deletePrefix'
+  | 'getOrSet'
+  | 'getOrSetMany'
+  | 'invalidateTags'
+  | 'clear'
+
+/** The cache of another process, used as one here: loaders run in this process, and their signals are aborted here. */
+export interface RemoteCache extends Pick<OpenCache, Method | 'close'> {
+  namespace(name: string): RemoteCache
+  stats(): Promise<CacheStats>
+}
+
+type Loader = (first: unknown, second?: unknown) => unknown
+
 /** Another process with the same cache: see workers/cache.ts. */
 export class CacheWorker extends Worker<Outcome> {
+  readonly cache = this.#remote([])
+  readonly #loaders: Loader[] = []
+  readonly #signals = new Map<number, AbortController>()
+
   static start(t: Test, { url, keyPrefix }: TestRedis): Promise<CacheWorker> {
     return new CacheWorker(t, 'cache.ts', [url, keyPrefix]).started()
   }
 
-  getOrSet(call: Omit<Call, 'id'>): Promise<Outcome> {
-    return this.ask(call)
+  #remote(namespaces: readonly string[]): RemoteCache {
+    const get = (_: object, name: string) =>
+      name === 'namespace'
+        ? (name: string) => this.#remote([...namespaces, name])
+        : (...args: unknown[]) => this.#call(namespaces, name, args)
+    return new Proxy({}, { get }) as RemoteCache
+  }
+
+  async #call(namespaces: readonly string[], method: string, args: unknown[]): Promise<unknown> {
+    const loaderAt = args.findIndex((arg) => typeof arg === 'function')
+    const loader = loaderAt === -1 ? -1 : this.#loaders.push(args[loaderAt] as Loader) - 1
+    const sent = loaderAt === -1 ? args : args.with(loaderAt, undefined)
+    const call: Omit<Call, 'id'> = { namespaces, method, args: sent, loaderAt, loader }
+    const { value, error } = await this.ask(call)
+    if (error !== undefined) throw Object.assign(new Error(error.message), error)
+    return value
+  }
+
+  protected override heard(message: Outcome | Load | Aborted): void {
+    if ('aborted' in message) this.#signals.get(message.aborted)!.abort()
+    else if ('load' in message) void this.#load(message)
+    else super.heard(message)
+  }
+
+  async #load({ loader, load, wanted, stale }: Load): Promise<void> {
+    const controller = new AbortController()
+    this.#signals.set(load, controller)
+    const context = { signal: controller.signal, stale }
+    const run = async () => {
+      const [first, second] = typeof wanted === 'string' ? [{ key: wanted, ...context }] : [wanted, context]
+      return { value: await this.#loaders[loader]!(first, second) }
+    }
+    const loaded = await run().catch(({ message }: Error) => ({ error: message }))
+    this.tell({ load, ...loaded } satisfies Loaded)
   }
 }
 

@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { CacheManager } from '../../../src/cache/cache-manager.js'
 import type { GetOrSetOptions } from '../../../src/cache/load-options.js'
-import { caches, gate } from '../../support/caches.js'
+import { Commands } from '../../../src/redis/commands.js'
+import { caches, gate, Held } from '../../support/caches.js'
 import { embedded, until } from '../../support/redis.js'
 
 const { open, client } = await caches(t)
@@ -115,3 +116,45 @@ t.test('a lease taken over by someone else is not stored over', async (t) => {
   t.equal(await client.get(name('key')), '!another')
   t.ok((await client.pTTL(name('key'))) > 50_000, 'and keeps its end')
 })
+
+t.test('who comes after a delete is not given what a waiting caller had read before it', async (t) => {
+  const { cache: elsewhere, commands, redisConnection, keyPrefix, name } = await open(t)
+  const judged = gate()
+  let held = false
+  let reached = false
+  const mget = async (keys: string[]) => {
+    reached = held
+    if (held) await judged.opened
+    return commands.mget(keys)
+  }
+  const slow = Object.assign(new Commands(redisConnection, 1000), { mget })
+  const { cache } = await open(t, { keyPrefix, commands: slow })
+  await client.set(name('key'), `!Lsomeone ${Date.now() + 60_000}\n`, { PX: 60_000 })
+  const waiting = cache.getOrSet('key', () => 'own', { tags: ['tag'], wait: '60s' })
+  await until(() => cache.stats().misses === 1)
+  held = true
+  await elsewhere.set('key', 'old', { tags: ['tag'] })
+  await until(() => reached)
+  await elsewhere.delete('key')
+  const after = cache.getOrSet('key', () => 'new')
+  await until(() => cache.stats().coalesced === 1)
+  judged.open()
+  t.equal(await waiting, 'old')
+  t.equal(await after, 'new')
+})
+
+t.test(
+  'who comes after an invalidation does not share a load that began before it without a lease',
+  async (t) => {
+    const { cache, name } = await open(t)
+    await client.set(name('key'), `!Lsomeone ${Date.now() + 60_000}\n`, { PX: 60_000 })
+    const old = new Held<string>()
+    const options = { tags: ['tag'], wait: '20ms' } as const
+    const before = cache.getOrSet('key', old.load, options)
+    await old.running()
+    await cache.invalidateTags('tag')
+    t.equal(await cache.getOrSet('key', () => 'new', options), 'new')
+    old.open('old')
+    t.equal(await before, 'old')
+  }
+)
