@@ -3,9 +3,9 @@ import type { CacheEventMap, CacheListener } from './activity.js'
 import { checkName, checkTags } from './arguments.js'
 import { type CachedFunction, cachedFunction, type FunctionOptions } from './cached-function.js'
 import type { LoadContext } from './load.js'
-import type { LoadMany } from './load-many.js'
+import type { LoadMany } from './load-batch.js'
 import { type GetOrSetOptions, type LoadDefaults, planLoads } from './load-options.js'
-import { Loading } from './loading.js'
+import { ReadThrough } from './read-through.js'
 import { type GetOptions, Reads } from './reads.js'
 import { Removal, type ScanOptions } from './removal.js'
 import { type CacheManagerSettings, Scope } from './scope.js'
@@ -21,7 +21,7 @@ export class CacheManager {
   readonly #reads: Reads
   readonly #writes: Writes
   readonly #removal: Removal
-  readonly #loading: Loading
+  readonly #readThrough: ReadThrough
 
   /** Use `fastify.cache`, `openCache()` or {@link namespace}. */
   constructor(place: CacheManagerSettings | Scope) {
@@ -29,7 +29,7 @@ export class CacheManager {
     this.#reads = new Reads(this.#scope)
     this.#writes = new Writes(this.#scope)
     this.#removal = new Removal(this.#scope)
-    this.#loading = new Loading(this.#scope)
+    this.#readThrough = new ReadThrough(this.#scope)
   }
 
   /** Seconds that an entry lives when nothing else is said: that of the namespace, or option `cache.ttl`, or CACHE_TTL_SECONDS, or 1 hour. */
@@ -134,7 +134,7 @@ export class CacheManager {
     load: (context: LoadContext) => T | Promise<T>,
     ttl?: TTL | GetOrSetOptions<T>
   ): Promise<T> {
-    return this.#loading.getOrSet(key, load, ttl)
+    return this.#readThrough.getOrSet(key, load, ttl)
   }
 
   /** {@link getOrSet}, under the name that other caches give it. */
@@ -168,7 +168,7 @@ export class CacheManager {
     load: LoadMany<T>,
     ttl?: TTL | GetOrSetOptions<T>
   ): Promise<Map<string, T>> {
-    return this.#loading.getOrSetMany(keys, load, ttl)
+    return this.#readThrough.getOrSetMany(keys, load, ttl)
   }
 
   /**

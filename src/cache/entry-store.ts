@@ -7,7 +7,7 @@ import type { Codec } from './codec.js'
 import { type Content, readContent, readHeader, type Text } from './entry.js'
 import type { EntryMemory } from './entry-memory.js'
 import { type Found, NO_VERSIONS, NOTHING } from './found.js'
-import { findLosses } from './lossy.js'
+import { findLosses } from './losses.js'
 import * as scripts from './scripts.js'
 import { areCurrent, readVersions, type Tags, type Versions } from './tags.js'
 

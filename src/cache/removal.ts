@@ -14,7 +14,7 @@ export interface ScanOptions {
 
 const SCAN_COUNT = 1000
 
-/** How entries go. */
+/** How entries go, and how their keys are listed: those whose names are not known, by SCAN. */
 export class Removal {
   readonly #scope: Scope
 

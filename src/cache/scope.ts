@@ -7,8 +7,8 @@ import { checkKey, ttlMilliseconds } from './arguments.js'
 import { Codec, type CodecSettings } from './codec.js'
 import { EntryMemory } from './entry-memory.js'
 import { EntryStore } from './entry-store.js'
+import { Flights } from './flights.js'
 import { defaultPlan, joinTags, type LoadPlan } from './load-options.js'
-import { Loads } from './loads.js'
 import type { MemorySettings } from './memory-tier.js'
 import { Tags } from './tags.js'
 
@@ -34,7 +34,7 @@ export interface Shared {
   readonly settings: CacheManagerSettings
   readonly codec: Codec
   readonly tags: Tags
-  readonly loads: Loads
+  readonly flights: Flights
   readonly memory: EntryMemory | undefined
   /** The source of each function that is cached, by its name. */
   readonly functions: Map<string, string>
@@ -47,9 +47,9 @@ function share(given: CacheManagerSettings): Shared {
   const commands = memory?.commands ?? plain
   const settings = { ...given, commands }
   const tags = new Tags(settings)
-  const loads = new Loads(commands, tags)
-  commands.beforeClose((ms) => loads.close(ms))
-  return { settings, codec, tags, loads, memory, functions: new Map() }
+  const flights = new Flights(commands, tags)
+  commands.beforeClose((ms) => flights.close(ms))
+  return { settings, codec, tags, flights, memory, functions: new Map() }
 }
 
 /** A namespace, or the root, whose path is empty: its names in Redis, its defaults, and its entries. */

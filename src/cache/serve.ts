@@ -1,36 +1,36 @@
 import { RedisAuthError } from '../errors.js'
+import { atMost, type Flights } from './flights.js'
 import { type Found, isFresh } from './found.js'
 import type { LoadTask } from './load.js'
 import { errorOf } from './load-failure.js'
 import type { LoadPlan } from './load-options.js'
-import { atMost, type Loads } from './loads.js'
 
 /** What a caller of getOrSet is given for what a read has found: a value, fresh or stale, or what a load makes. */
-export function serve<T>(task: LoadTask<T>, seen: Found, loads: Loads): T | Promise<T> {
+export function serve<T>(task: LoadTask<T>, seen: Found, flights: Flights): T | Promise<T> {
   const { plan, activity, key, decided } = task
   const value = seen.value as T
   if (isFresh(seen)) {
     activity.hit(key, false)
-    if (isDue(seen, plan)) loads.refresh(task, seen)
+    if (isDue(seen, plan)) flights.refresh(task, seen)
     decided()
     return value
   }
   const stale = value === undefined ? Number.POSITIVE_INFINITY : seen.overdue
-  if (stale > plan.staleFor) return load(task, seen, loads, stale <= plan.staleIfError)
+  if (stale > plan.staleFor) return load(task, seen, flights, stale <= plan.staleIfError)
   activity.hit(key, true)
-  loads.refresh(task, seen)
+  flights.refresh(task, seen)
   decided()
   return value
 }
 
 const LATE: unique symbol = Symbol('late')
 
-async function load<T>(task: LoadTask<T>, seen: Found, loads: Loads, mayBeStale: boolean): Promise<T> {
+async function load<T>(task: LoadTask<T>, seen: Found, flights: Flights, mayBeStale: boolean): Promise<T> {
   const { plan, activity, key, decided } = task
   if (!mayBeStale) activity.miss(key)
   try {
     if (seen.failure !== undefined) throw errorOf(seen.failure)
-    const loading = limit<T | typeof LATE>(loads.run(task, seen), plan)
+    const loading = limit<T | typeof LATE>(flights.run(task, seen), plan)
     const loaded = await (mayBeStale
       ? atMost(plan.softTimeout, loading, async (): Promise<typeof LATE> => LATE)
       : loading)

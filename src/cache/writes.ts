@@ -18,6 +18,7 @@ export interface SetOptions extends SetManyOptions {
 
 const BATCH = 1000
 
+/** What callers store without a loader. */
 export class Writes {
   readonly #scope: Scope
 

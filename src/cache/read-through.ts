@@ -2,7 +2,7 @@ import type { TTL } from '../duration.js'
 import { asOptions } from './arguments.js'
 import { NOTHING } from './found.js'
 import type { LoadContext, LoadTask } from './load.js'
-import { Batch, type LoadMany } from './load-many.js'
+import { LoadBatch, type LoadMany } from './load-batch.js'
 import { type GetOrSetOptions, planLoads } from './load-options.js'
 import type { Scope } from './scope.js'
 import { serve } from './serve.js'
@@ -10,7 +10,7 @@ import { serve } from './serve.js'
 const BATCH = 1000
 
 /** Reads that make what they miss. */
-export class Loading {
+export class ReadThrough {
   readonly #scope: Scope
 
   constructor(scope: Scope) {
@@ -27,7 +27,7 @@ export class Loading {
     const name = this.#scope.name(key)
     const seen = force ? NOTHING : await entries.find('getOrSet', name, plan.tags)
     const task = { key, name, load, plan, force, ttlOf, decided: () => {}, entries, activity }
-    return serve<T>(task, seen, shared.loads)
+    return serve<T>(task, seen, shared.flights)
   }
 
   async getOrSetMany<T>(
@@ -44,7 +44,7 @@ export class Loading {
     const { plan, force, ttlOf } = this.#planOf(asOptions<GetOrSetOptions<T>>(ttl))
     const names = unique.map((key) => this.#scope.name(key))
     const seen = force ? names.map(() => NOTHING) : await entries.findMany('getOrSetMany', names, plan.tags)
-    const batch = new Batch<T>(unique, load)
+    const batch = new LoadBatch<T>(unique, load)
     const values = await Promise.all(
       unique.map((key, n) => {
         const task: LoadTask<T | undefined> = {
@@ -58,7 +58,7 @@ export class Loading {
           entries,
           activity
         }
-        return serve(task, seen[n]!, shared.loads)
+        return serve(task, seen[n]!, shared.flights)
       })
     )
     return new Map(unique.flatMap((key, n) => (values[n] === undefined ? [] : [[key, values[n]]])))

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { LoadMany } from '../../../src/cache/load-many.js'
+import type { LoadMany } from '../../../src/cache/load-batch.js'
 import { caches, gate } from '../../support/caches.js'
 import { until } from '../../support/redis.js'
 

@@ -21,7 +21,7 @@ interface Wanted {
 }
 
 /** Gathers the keys that have to be loaded until it is known of all keys whether they have, and loads them with one call. */
-export class Batch<T> {
+export class LoadBatch<T> {
   readonly #load: LoadMany<T>
   readonly #undecided: Set<string>
   #wanted: Wanted[] = []

@@ -1,4 +1,4 @@
-type Found = readonly [what: string, becomes: string]
+type Loss = readonly [what: string, becomes: string]
 
 const MAX_PARTS = 1000
 
@@ -10,7 +10,7 @@ const MAX_PARTS = 1000
 export function findLosses(value: unknown): ReadonlyMap<string, string> {
   const losses = new Map<string, string>()
   let parts = 0
-  const lose = (path: string, [what, becomes]: Found) => {
+  const lose = (path: string, [what, becomes]: Loss) => {
     if (!losses.has(what)) losses.set(what, `${path || 'the value'} is ${what}, which is ${becomes}`)
   }
   const visit = (part: unknown, path: string, inArray: boolean) => {
@@ -29,7 +29,7 @@ export function findLosses(value: unknown): ReadonlyMap<string, string> {
   return losses
 }
 
-function lossOfObject(value: object): Found | undefined {
+function lossOfObject(value: object): Loss | undefined {
   if (value instanceof Date)
     return ['a Date', `read back as ${Number.isNaN(value.getTime()) ? 'null' : 'a string'}`]
   const prototype = Object.getPrototypeOf(value)
@@ -41,7 +41,7 @@ function lossOfObject(value: object): Found | undefined {
   return [`an instance of ${name}`, `read back as ${becomes}`]
 }
 
-function lossOfOther(value: unknown, inArray: boolean): Found | undefined {
+function lossOfOther(value: unknown, inArray: boolean): Loss | undefined {
   if (typeof value === 'number') {
     if (Object.is(value, -0)) return ['-0', 'read back as 0']
     return Number.isFinite(value) ? undefined : [String(value), 'read back as null']

@@ -1,7 +1,7 @@
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import t from 'tap'
-import { findLosses } from '../../../src/cache/lossy.js'
+import { findLosses } from '../../../src/cache/losses.js'
 
 const sentences = (value: unknown) => [...findLosses(value).values()]
 

@@ -19,8 +19,8 @@ interface Flight {
 /** The loads that a call chain is part of. */
 type Chain = ReadonlyMap<string, { running: boolean }>
 
-/** The loads of this process: callers of one key share one. */
-export class Loads {
+/** The loads of this process that are under way: callers of one key share one. */
+export class Flights {
   readonly #commands: Commands
   readonly #tags: Tags
   readonly #flights = new Map<string, Flight>()
