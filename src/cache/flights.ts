@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { RedisAuthError } from '../errors.js'
 import type { Commands } from '../redis/commands.js'
 import { Unavailable } from '../redis/failure.js'
+import { after, atMost } from '../timers.js'
 import { type Found, NOTHING } from './found.js'
 import { BUSY, Load, type LoadTask } from './load.js'
 import type { Tags } from './tags.js'
@@ -103,16 +104,3 @@ const settled = (promise: Promise<unknown>) =>
     () => {},
     () => {}
   )
-
-const LONGEST_TIMER = 0x7fff_ffff
-
-const after = (ms: number, act: () => void): NodeJS.Timeout | undefined =>
-  ms > LONGEST_TIMER ? undefined : setTimeout(act, ms)
-
-/** What `promise` comes to, or after `ms` what `otherwise` does. */
-export function atMost<T>(ms: number, promise: Promise<T>, otherwise: () => Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = after(ms, () => otherwise().then(resolve, reject))
-    promise.finally(() => clearTimeout(timer)).then(resolve, reject)
-  })
-}

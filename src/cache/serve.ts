@@ -1,5 +1,6 @@
 import { RedisAuthError } from '../errors.js'
-import { atMost, type Flights } from './flights.js'
+import { atMost } from '../timers.js'
+import type { Flights } from './flights.js'
 import { type Found, isFresh } from './found.js'
 import type { LoadTask } from './load.js'
 import { errorOf } from './load-failure.js'

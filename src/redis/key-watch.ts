@@ -1,3 +1,4 @@
+import { atMost } from '../timers.js'
 import type { RedisClient } from './client.js'
 import type { RedisConnection } from './connection.js'
 import { reasonOf, Unavailable } from './failure.js'
@@ -87,15 +88,10 @@ export class KeyWatch {
   }
 
   /** What `work` comes to, unless that takes more than a second, or the attempt was given up meanwhile. */
-  #within<T>(attempt: number, work: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Unavailable('timeout')), TIMEOUT)
-      const done = (result: T) => {
-        if (attempt === this.#attempt) resolve(result)
-        else reject(new Unavailable('closed'))
-      }
-      work.then(done, reject).then(() => clearTimeout(timer))
-    })
+  async #within<T>(attempt: number, work: Promise<T>): Promise<T> {
+    const result = await atMost(TIMEOUT, work, () => Promise.reject(new Unavailable('timeout')))
+    if (attempt !== this.#attempt) throw new Unavailable('closed')
+    return result
   }
 
   #failed(attempt: number, error: unknown): void {
