@@ -7,8 +7,8 @@ import { earlyRoute, isConcerned } from './response-cache/early-routes.js'
 import { invalidate, isSafe, OWN_PATHS } from './response-cache/invalidation.js'
 import { prepend } from './response-cache/route-hooks.js'
 import {
-  parseCache,
   parseInvalidation,
+  parseRouteCache,
   type RouteCacheOptions,
   type RouteInvalidation
 } from './response-cache/settings.js'
@@ -57,7 +57,7 @@ const responseCache: FastifyPluginAsync<{ maxValueBytes: number | undefined }> =
     const methods = [route.method].flat()
     const pattern = route.url.replace(/:\w+/g, ':')
     const { cache: caching, invalidates } = route.config ?? {}
-    const settings = caching === undefined ? undefined : parseCache(describe(route), caching)
+    const settings = caching === undefined ? undefined : parseRouteCache(describe(route), caching)
     if (invalidates !== undefined) invalidateBy(parseInvalidation(describe(route), invalidates), route)
     if (settings !== undefined) {
       if (!methods.every((method) => method === 'GET' || method === 'HEAD'))

@@ -7,14 +7,14 @@ import { complete, expect, leaveAlone, serve } from './exchange.js'
 import { lookups } from './lookups.js'
 import { questions } from './question.js'
 import { enclose } from './route-hooks.js'
-import type { CacheSettings } from './settings.js'
+import type { RouteCacheSettings } from './settings.js'
 import { acceptWork, beginWork, isWithinWork, repeatsSecure, type Turn } from './turns.js'
 
 /** Answers a route from the cache, in its last preHandler, and keeps what its handler answers, in its first onSend. */
 export function answerFromCache(
   cache: CacheManager,
   route: RouteOptions,
-  settings: CacheSettings,
+  settings: RouteCacheSettings,
   maxBytes: number
 ): void {
   const { auth, vary, ttl } = settings

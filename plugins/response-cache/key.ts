@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { hash } from '../../src/crypto/hash.js'
 import { verifiedUsers } from '../authenticate.js'
-import type { CacheSettings } from './settings.js'
+import type { RouteCacheSettings } from './settings.js'
 
 /** The path of a request target, and its query without the question mark. */
 function split(url: string): [path: string, query: string] {
@@ -31,7 +31,7 @@ export const pathGlob = (glob: string): string => `${glob} *`
  */
 export function routeKey(
   request: FastifyRequest,
-  settings: CacheSettings,
+  settings: RouteCacheSettings,
   constraints: readonly string[]
 ): string {
   const [path, query] = split(request.url)

@@ -4,12 +4,12 @@ import type { TTL } from '../../src/duration.js'
 import type { Wishes } from './cache-control.js'
 import type { Forwarded } from './cache-status.js'
 import type { Question } from './question.js'
-import type { CacheSettings } from './settings.js'
+import type { RouteCacheSettings } from './settings.js'
 import { ageOf, type StoredAnswer } from './stored-answer.js'
 import { offerWork, type Turn, takeTurn } from './turns.js'
 
 /** How a route looks for its answers. */
-export function lookups(routes: CacheManager, { auth, vary, staleFor }: CacheSettings) {
+export function lookups(routes: CacheManager, { auth, vary, staleFor }: RouteCacheSettings) {
   const missed: Forwarded = vary.length > 0 || auth === 'vary' ? 'miss' : 'uri-miss'
 
   /** Seconds of freshness left. Where nothing is served stale, what Redis still has is fresh, whatever our own clock says. */

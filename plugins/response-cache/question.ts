@@ -1,7 +1,7 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import { type Wishes, wishesOf } from './cache-control.js'
 import { pathOf, pathTag, routeKey } from './key.js'
-import { type CacheSettings, list } from './settings.js'
+import { list, type RouteCacheSettings } from './settings.js'
 
 /** What a request asks the cache. */
 export interface Question {
@@ -14,7 +14,7 @@ export interface Question {
 const LONGEST_PATH = 900
 
 /** What the requests of a route ask the cache, or in a word for Cache-Status why they do not. Throws what the route's own functions throw. */
-export function questions(route: RouteOptions, settings: CacheSettings) {
+export function questions(route: RouteOptions, settings: RouteCacheSettings) {
   const { auth, tags } = settings
   // Routes of one path that Fastify tells apart by version, host or the like.
   const constraints = Object.entries(route.constraints ?? {}).map(([name, value]) => `${name} ${value}`)

@@ -1,12 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type Duration, type TTL, toMilliseconds } from '../../src/duration.js'
+import type { Duration, TTL } from '../../src/duration.js'
 import {
   callback,
   checkOptions,
   duration,
   invalidOption,
   isObject,
-  type Rules
+  type Rules,
+  ttl
 } from '../../src/options/rules.js'
 
 type OneOrMore = string | readonly string[]
@@ -49,7 +50,7 @@ export interface RouteInvalidation {
   on?: ((request: FastifyRequest, reply: FastifyReply) => boolean) | undefined
 }
 
-export interface CacheSettings extends Omit<RouteCacheOptions, 'vary' | 'query' | 'auth'> {
+export interface RouteCacheSettings extends Omit<RouteCacheOptions, 'vary' | 'query' | 'auth'> {
   /** In lower case. */
   readonly vary: readonly string[]
   readonly query: readonly string[] | undefined
@@ -59,7 +60,6 @@ export interface CacheSettings extends Omit<RouteCacheOptions, 'vary' | 'query' 
 /** The token of RFC 9110, section 5.6.2. */
 const HEADER = /^[\w!#$%&'+.^`|~-]+$/
 
-const isTtl = (value: unknown) => value === 'forever' || toMilliseconds(value) !== undefined
 const isName = (value: unknown) => typeof value === 'string' && value !== ''
 const areNames = (value: unknown) => isName(value) || (Array.isArray(value) && value.every(isName))
 const isFunction = (value: unknown) => typeof value === 'function'
@@ -70,7 +70,7 @@ const names = [
 ] as const
 
 const cacheRules: Rules<RouteCacheOptions> = {
-  ttl: [isTtl, `${duration[1]}, or 'forever'`],
+  ttl,
   staleFor: duration,
   tags: names,
   vary: [
@@ -102,9 +102,12 @@ export const list = (value: OneOrMore | undefined): readonly string[] =>
   typeof value === 'string' ? [value] : (value ?? [])
 
 /** Checks `config.cache`, which is there. Undefined: not cached. Throws FST_REDIS_AUTH_INVALID_OPTION, naming the route. */
-export function parseCache(route: string, cache: TTL | false | RouteCacheOptions): CacheSettings | undefined {
+export function parseRouteCache(
+  route: string,
+  cache: TTL | false | RouteCacheOptions
+): RouteCacheSettings | undefined {
   if (cache === false) return undefined
-  if (!isObject(cache) && !isTtl(cache))
+  if (!isObject(cache) && !ttl[0](cache))
     throw invalidOption(`${route}: option "config.cache" must be a ttl, false or an object of options`)
   const options = isObject(cache) ? cache : { ttl: cache }
   checkOptions(`${route}: config.cache`, options, cacheRules)

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { freshnessOf, type HeaderValue, parseDirectives } from './cache-control.js'
-import type { CacheSettings } from './settings.js'
+import type { RouteCacheSettings } from './settings.js'
 import { changedHeaders, type Headers, isEncoded, type StoredAnswer } from './stored-answer.js'
 
 /** Complete answers that say the same to everybody until something changes. A 404 ends when somebody creates what is missing, which no invalidation of what exists covers. */
@@ -29,7 +29,7 @@ const toAge = (header: HeaderValue): number =>
   header === undefined ? 0 : /^\d+$/.test(String(header)) ? Number(header) : Number.POSITIVE_INFINITY
 
 /** What tells whether an answer is stored, and for how long. */
-export interface AnswerRules extends Pick<CacheSettings, 'vary' | 'auth'> {
+export interface AnswerRules extends Pick<RouteCacheSettings, 'vary' | 'auth'> {
   readonly maxBytes: number
   /** The most that an answer is fresh; null for ever. */
   readonly seconds: number | null

@@ -1,10 +1,20 @@
+import { ttlMilliseconds } from '../cache/arguments.js'
 import type { CodecSettings } from '../cache/codec.js'
 import type { CacheManagerSettings } from '../cache/scope.js'
 import type { Serializer } from '../cache/serializer.js'
 import { type Duration, type TTL, toMilliseconds } from '../duration.js'
 import type { Defaults, Environment } from './environment.js'
 import { parseRedis, type RedisOptions, type RedisSettings } from './redis.js'
-import { checkOptions, duration, integer, isObject, object, type Rules } from './rules.js'
+import {
+  checkOptions,
+  duration,
+  integer,
+  isObject,
+  object,
+  objectOrBoolean,
+  type Rules,
+  ttl
+} from './rules.js'
 import { type CompressionOptions, compressionRule, parseCodec, serializerRule } from './serializer.js'
 
 export interface MemoryOptions {
@@ -39,14 +49,11 @@ export interface CacheSettings
 }
 
 export const cacheRules: Rules<CacheOptions> = {
-  ttl: [(value) => value === 'forever' || duration[0](value), `${duration[1]}, or 'forever'`],
+  ttl,
   maxValueBytes: integer(1),
   serializer: serializerRule,
   compression: compressionRule,
-  memory: [
-    (value) => typeof value === 'boolean' || isObject(value),
-    'be true, false or an object of options'
-  ],
+  memory: objectOrBoolean,
   redis: object
 }
 
@@ -64,9 +71,8 @@ export function parseCache(
   const { memory = false } = options
   const { maxBytes = 33_554_432, ttl: memoryTtl = '5s' } = isObject(memory) ? memory : {}
   if (isObject(memory)) checkOptions(named('memory'), memory, memoryRules)
-  const ttl = options.ttl ?? defaults.cacheTtl ?? '1h'
   return {
-    ttl: ttl === 'forever' ? 0 : toMilliseconds(ttl)!,
+    ttl: ttlMilliseconds(options.ttl ?? defaults.cacheTtl ?? '1h'),
     longTtl: toMilliseconds(defaults.cacheTtlLong ?? '1d')!,
     maxValueBytes: options.maxValueBytes ?? 1_048_576,
     warnOfLosses: NODE_ENV !== 'production',

@@ -25,9 +25,18 @@ export const objectOrFalse: Rule = [
   (value) => value === false || isObject(value),
   'be false or an object of options'
 ]
+export const objectOrBoolean: Rule = [
+  (value) => typeof value === 'boolean' || isObject(value),
+  'be true, false or an object of options'
+]
 export const duration: Rule = [
   (value) => toMilliseconds(value) !== undefined,
   "be a number of seconds above 0, or a duration such as '250ms', '30s', '10m', '1h' or '14d'"
+]
+/** How long a cache entry lives. */
+export const ttl: Rule = [
+  (value) => value === 'forever' || duration[0](value),
+  `${duration[1]}, or 'forever'`
 ]
 /** A duration, or 0. */
 export const durationUpTo = (most: Duration): Rule => [

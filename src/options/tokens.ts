@@ -14,6 +14,7 @@ import {
   isObject,
   isString,
   object,
+  objectOrBoolean,
   type Rules,
   string
 } from './rules.js'
@@ -91,7 +92,7 @@ export const tokenRules: Rules<TokenOptions> = {
     (value) => ['feed', 'session', 'stateless'].includes(value as string),
     "be 'feed', 'session' or 'stateless'"
   ],
-  audit: [(value) => typeof value === 'boolean' || isObject(value), 'be true, false or an object of options'],
+  audit: objectOrBoolean,
   redis: object
 }
 
