@@ -21,7 +21,7 @@ export function parseDirectives(header: HeaderValue): Directives {
 }
 
 /** The seconds of a directive: undefined without it, 0 for what is no number. */
-export function secondsOf(directives: Directives, name: string): number | undefined {
+function secondsOf(directives: Directives, name: string): number | undefined {
   const value = directives.get(name)
   if (value === undefined) return undefined
   return /^\d+$/.test(value) ? Number(value) : 0

@@ -124,7 +124,7 @@ const GLOB = /[*?[]/
 /** Whether a string is a glob, and no name. */
 export const isGlob = (text: string): boolean => GLOB.test(text)
 
-/** Checks `config.invalidates`, which is there. */
+/** Checks `config.invalidates`, which is there. Throws FST_REDIS_AUTH_INVALID_OPTION, naming the route. */
 export function parseInvalidation(
   route: string,
   invalidates: OneOrMore | RouteInvalidation

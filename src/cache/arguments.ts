@@ -1,3 +1,4 @@
+import { exceeds } from '../bytes.js'
 import { type Duration, type TTL, toMilliseconds } from '../duration.js'
 
 const MAX_KEY_BYTES = 1024
@@ -8,7 +9,7 @@ export const checkKey: (key: unknown) => asserts key is string = (key) => checkT
 function checkText(what: string, text: unknown): asserts text is string {
   if (typeof text !== 'string' || text === '')
     throw new TypeError(`A cache ${what} must be a non-empty string`)
-  if (text.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(text) > MAX_KEY_BYTES)
+  if (exceeds(text, MAX_KEY_BYTES))
     throw new TypeError(`A cache ${what} must not be longer than ${MAX_KEY_BYTES} bytes`)
   // Redis is sent UTF-8, in which all lone surrogates are the same character: two texts would be one.
   if (!text.isWellFormed()) throw new TypeError(`A cache ${what} must be well-formed Unicode`)

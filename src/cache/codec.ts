@@ -1,3 +1,4 @@
+import { exceeds } from '../bytes.js'
 import { deflate, inflate } from './compression.js'
 import { json, type Serializer } from './serializer.js'
 
@@ -44,9 +45,7 @@ export class Codec {
     const payload = this.#write(value)
     if (payload === undefined) return undefined
     const { name } = this.#serializer
-    const long =
-      payload.length * 3 >= this.#compressAbove && Buffer.byteLength(payload) >= this.#compressAbove
-    const deflated = long ? deflate(payload) : undefined
+    const deflated = exceeds(payload, this.#compressAbove - 1) ? deflate(payload) : undefined
     return deflated === undefined ? { format: name, payload } : { format: name + DEFLATED, payload: deflated }
   }
 

@@ -1,9 +1,10 @@
+import { exceeds } from '../bytes.js'
 import { isUnavailable } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
 import type { Script } from '../redis/script.js'
 import type { Activity } from './activity.js'
-import type { Codec } from './codec.js'
+import type { Codec, Encoded } from './codec.js'
 import { type Content, readContent, readHeader, type Text } from './entry.js'
 import type { EntryMemory } from './entry-memory.js'
 import { type Found, NO_VERSIONS, NOTHING } from './found.js'
@@ -142,13 +143,13 @@ export class EntryStore {
     return null
   }
 
-  /** The payload of a value; undefined for one that is not to be stored. */
-  encode(key: string, value: unknown): { format: string; payload: Text } | undefined {
+  /** A value as it is stored; undefined for one that is not to be. */
+  encode(key: string, value: unknown): Encoded | undefined {
     const { maxValueBytes, log } = this.#settings
     const encoded = this.#write(key, value)
     if (encoded === undefined) return undefined
     const { payload } = encoded
-    if (payload.length * 3 <= maxValueBytes || Buffer.byteLength(payload) <= maxValueBytes) return encoded
+    if (!exceeds(payload, maxValueBytes)) return encoded
     this.#activity.add('oversized')
     this.#activity.once('oversized', () =>
       log.warn(
@@ -159,7 +160,7 @@ export class EntryStore {
     return undefined
   }
 
-  #write(key: string, value: unknown): { format: string; payload: Text } | undefined {
+  #write(key: string, value: unknown): Encoded | undefined {
     const { codec, log, warnOfLosses } = this.#settings
     const warn = (event: string, what: string, details: object, message: string) =>
       this.#activity.once(`${what} ${key}`, () => log.warn({ event, key, ...details }, message), MAX_WARNINGS)

@@ -41,11 +41,11 @@ export interface Failure {
 }
 
 const STARTS_JSON = new Set(Buffer.from('{["tfn-0123456789'))
-const [HEAD, ENVELOPED] = Buffer.from('!@') as unknown as [number, number]
+const [HEAD, ENVELOPED] = Buffer.from('!@')
 const ENVELOPE = /^@1 (\d+) \d+ (\d+) (\S+) (\{.*\})\n$/
 const LEASE = /^!L(\S+) \d+\n$/
 const FAILURE = /^!E (\d+) (\{.*\})\n$/
-const NO_TAGS: ReadonlyMap<string, string> = new Map()
+export const NO_TAGS: ReadonlyMap<string, string> = new Map()
 
 const isPlain = (text: Text): boolean => STARTS_JSON.has(firstByte(text))
 

@@ -23,15 +23,7 @@ export function globMatcher(glob: string): (key: string) => boolean {
 }
 
 type Token = '*' | ((byte: number) => boolean)
-const [STAR, QUESTION, OPEN, CLOSE, ESCAPE, NOT, DASH] = [...Buffer.from('*?[]\\^-')] as [
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number
-]
+const [STAR, QUESTION, OPEN, CLOSE, ESCAPE, NOT, DASH] = Buffer.from('*?[]\\^-')
 
 function parse(glob: Buffer): Token[] {
   const tokens: Token[] = []

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Commands } from '../redis/commands.js'
 import type { Activity } from './activity.js'
+import { NO_TAGS } from './entry.js'
 import type { EntryStore } from './entry-store.js'
 import { type Found, isFresh } from './found.js'
 import { Lease } from './lease.js'
 import { errorOf, failureText } from './load-failure.js'
 import { keepOf, type LoadPlan } from './load-options.js'
-import { NO_TAGS, type Tags } from './tags.js'
+import type { Tags } from './tags.js'
 
 /** What a loader is given. */
 export interface LoadContext {

@@ -7,6 +7,7 @@ import { type GetOrSetOptions, planLoads } from './load-options.js'
 import type { Scope } from './scope.js'
 import { serve } from './serve.js'
 
+/** The most keys that one call of a loader is given. */
 const BATCH = 1000
 
 /** Reads that make what they miss. */

@@ -2,11 +2,11 @@
 export interface CacheStats {
   /** Reads that found a value, stale ones included. */
   hits: number
-  /** Those of them that were served stale. */
+  /** Hits that were served stale. */
   staleHits: number
-  /** Those of them for which Redis was not asked. */
+  /** Hits for which Redis was not asked. */
   memoryHits: number
-  /** Reads that did not. */
+  /** Reads that found none. */
   misses: number
   /** hits / (hits + misses); 0 before the first read. */
   hitRate: number

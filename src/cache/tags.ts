@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Commands } from '../redis/commands.js'
 import { tagKey } from '../redis/keys.js'
-import type { Text } from './entry.js'
+import { NO_TAGS, type Text } from './entry.js'
 import * as scripts from './scripts.js'
-
-export const NO_TAGS: ReadonlyMap<string, string> = new Map()
 
 /** Versions of tags as Redis had them; null for a tag that has none. */
 export type Versions = ReadonlyMap<string, string | null>

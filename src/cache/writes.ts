@@ -16,6 +16,7 @@ export interface SetOptions extends SetManyOptions {
   ifAbsent?: boolean | undefined
 }
 
+/** How many commands leave together. */
 const BATCH = 1000
 
 /** What callers store without a loader. */
