@@ -115,8 +115,8 @@ const plugin: FastifyPluginAsync<RedisAuthOptions> = async (fastify, options) =>
 
 /**
  * Sessions, rotating refresh tokens, rate limits and a cache on one Redis: decorates the instance with `cache`,
- * `tokens`, `authenticate`, `loginGuard` and `redisConnection`, and adds the auth routes. Await its registration before declaring
- * routes that use them. Throws FST_REDIS_AUTH_INVALID_OPTION, naming the option.
+ * `tokens`, `authenticate`, `loginGuard` and `redisConnection`, and adds the auth routes and the route config `cache` and
+ * `invalidates`. Await its registration before declaring routes that use them. Throws FST_REDIS_AUTH_INVALID_OPTION, naming the option.
  */
 const redisAuth = fp(plugin, { fastify: '5.x', name: 'fastify-redis-auth' }) as RedisAuth
 
