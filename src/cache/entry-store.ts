@@ -5,9 +5,9 @@ import type { Commands } from '../redis/commands.js'
 import type { Script } from '../redis/script.js'
 import type { Activity } from './activity.js'
 import type { Codec, Encoded } from './codec.js'
-import { type Content, readContent, readHeader, type Text } from './entry.js'
+import { type Content, isPlain, readContent, readHeader, type Text } from './entry.js'
 import type { EntryMemory } from './entry-memory.js'
-import { type Found, NO_VERSIONS, NOTHING } from './found.js'
+import { type Found, freshFound, NO_VERSIONS, NOTHING } from './found.js'
 import { findLosses } from './losses.js'
 import * as scripts from './scripts.js'
 import { areCurrent, readVersions, type Tags, type Versions } from './tags.js'
@@ -52,6 +52,7 @@ export class EntryStore {
     const failed = (error: unknown) => this.failed(operation, error) ?? NOTHING
     // By hand instead of await: each one costs a tenth of this hottest path.
     return this.#settings.commands.send<Text | null>(name, ['GET', name]).then((text) => {
+      if (text !== null && isPlain(text)) return this.#plain(name, text, askedAt)
       const content = readContent(text)
       if (!hasTags(content)) return this.#judge(name, text, content, NO_VERSIONS, askedAt)
       return this.#versionsOf([content], NO_VERSIONS).then(
@@ -73,6 +74,16 @@ export class EntryStore {
     } catch (error) {
       this.failed(operation, error)
       return recalled.map((found) => found ?? NOTHING)
+    }
+  }
+
+  /** The shortest way, of the most frequent case. */
+  #plain(name: string, text: Text, askedAt: number): Found {
+    try {
+      return freshFound(JSON.parse(String(text)), askedAt)
+    } catch {
+      this.#remove(name, text)
+      return { ...NOTHING, replaceable: text, askedAt }
     }
   }
 

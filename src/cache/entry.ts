@@ -47,7 +47,8 @@ const LEASE = /^!L(\S+) \d+\n$/
 const FAILURE = /^!E (\d+) (\{.*\})\n$/
 export const NO_TAGS: ReadonlyMap<string, string> = new Map()
 
-const isPlain = (text: Text): boolean => STARTS_JSON.has(firstByte(text))
+/** Whether a text is plain JSON: nothing is to be told of it but its value. */
+export const isPlain = (text: Text): boolean => STARTS_JSON.has(firstByte(text))
 
 const firstByte = (text: Text): number => (typeof text === 'string' ? text.charCodeAt(0) : text[0]!)
 

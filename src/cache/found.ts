@@ -41,3 +41,17 @@ export const NOTHING: Found = {
 }
 
 export const isFresh = ({ value, overdue }: Found): boolean => value !== undefined && overdue <= 0
+
+/** A plain value, which is fresh as long as it is there. */
+export const freshFound = (value: unknown, askedAt: number): Found => ({
+  value,
+  entry: undefined,
+  overdue: Number.NEGATIVE_INFINITY,
+  took: 0,
+  replaceable: '',
+  foreign: false,
+  lease: undefined,
+  failure: undefined,
+  versions: NO_VERSIONS,
+  askedAt
+})
