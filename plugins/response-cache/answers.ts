@@ -3,7 +3,7 @@ import type { CacheManager } from '../../src/cache/cache-manager.js'
 import { LogEvent } from '../../src/log.js'
 import type { Forwarded } from './cache-status.js'
 import { takeConditions } from './conditional.js'
-import { complete, expect, leaveAlone, serve } from './exchange.js'
+import { complete, expectAnswer, leaveAlone, serve } from './exchange.js'
 import { lookups } from './lookups.js'
 import { questions } from './question.js'
 import { enclose } from './route-hooks.js'
@@ -38,14 +38,14 @@ export function answerFromCache(
       : await look(request, question)
     if (turn === undefined)
       return () => {
-        expect(request, reply, exchange, { fwd })
+        expectAnswer(request, reply, exchange, { fwd })
         if (wishes.onlyIfCached) refuse(reply)
         else next()
       }
     if ('lead' in turn)
       return () => {
         const { done, run } = beginWork(key, turn.lead)
-        expect(request, reply, exchange, { fwd }, done)
+        expectAnswer(request, reply, exchange, { fwd }, done)
         run(next)
       }
     const { found } = turn

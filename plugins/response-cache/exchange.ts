@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { makePrivate } from './cache-control.js'
 import { addCacheStatus, type CacheStatus } from './cache-status.js'
 import { type Conditions, etagOf, isUnmodified } from './conditional.js'
-import { type AnswerRules, isStorableStatus, namesIn, storedAnswer } from './storable.js'
+import { type AnswerRules, isStorableStatus, namesIn, storableAnswer } from './storable.js'
 import { ageOf, bodyOf, type Headers, isEncoded, replay, type StoredAnswer } from './stored-answer.js'
 import type { Done } from './turns.js'
 
@@ -27,7 +27,7 @@ export function leaveAlone(request: FastifyRequest, detail: string, next: () => 
 }
 
 /** The handler runs; with `lead` for all who ask, which it ends in any case. */
-export function expect(
+export function expectAnswer(
   request: FastifyRequest,
   reply: FastifyReply,
   exchange: Exchange,
@@ -79,7 +79,7 @@ export async function complete(
     body = bodyOf(found) ?? payload
   if (found === undefined) addValidator(reply, body)
   if (lead !== undefined) {
-    const answer = storedAnswer(reply, body, before, rules)
+    const answer = storableAnswer(reply, body, before, rules)
     const stored = typeof answer === 'object'
     lead(stored ? answer : undefined)
     status = stored ? { ...status, stored } : { ...status, detail: answer }

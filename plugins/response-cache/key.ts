@@ -19,7 +19,7 @@ export const normalizePath = (path: string): string =>
 
 export const pathOf = ({ url }: FastifyRequest): string => normalizePath(split(url)[0])
 
-/** The tag of every answer of a path. No app has such a tag: it begins with a character that its own are not to begin with. */
+/** The tag of every answer of a path. A tag of an app that reads like it means the same. */
 export const pathTag = (path: string): string => `@route:${path}`
 
 /** The entries of the paths that a glob matches: the path stands before the space, what varies behind it. */

@@ -36,7 +36,7 @@ export interface AnswerRules extends Pick<RouteCacheSettings, 'vary' | 'auth'> {
 }
 
 /** What is to be stored of an answer, or why it is not. */
-export function storedAnswer(
+export function storableAnswer(
   reply: FastifyReply,
   payload: unknown,
   before: Headers,

@@ -118,7 +118,7 @@ export class Activity {
     return child
   }
 
-  /** Does something once in the life of the cache, for warnings; not if it remembers `most` of them, which leaves room for others. */
+  /** Does something once in the life of the cache, for warnings; not at all after `most` of them, which leaves room for others. */
   once(what: string, act: () => void, most = 100): void {
     if (this.#told.has(what) || this.#told.size >= most) return
     this.#told.add(what)

@@ -173,7 +173,7 @@ export class CacheManager {
 
   /**
    * A cache of its own keys, in letters, digits, `-` and `_`, with its own defaults; its {@link clear} leaves the others
-   * alone. Namespaces nest by chaining, and inherit defaults; tags add up.
+   * alone. Namespaces nest by chaining, and inherit defaults; tags add up. Throws a TypeError for any other name.
    */
   namespace(name: string, defaults: LoadDefaults = {}): CacheManager {
     checkName(name)

@@ -20,7 +20,7 @@ interface Wanted {
   readonly stale?: unknown
 }
 
-/** Gathers the keys that have to be loaded until it is known of all keys whether they have, and loads them with one call. */
+/** Waits until it is known of every key whether it has to be loaded, and loads those that have with one call. */
 export class LoadBatch<T> {
   readonly #load: LoadMany<T>
   readonly #undecided: Set<string>

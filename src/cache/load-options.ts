@@ -3,7 +3,7 @@ import { checkOptionNames, checkTags, durationMilliseconds, ttlMilliseconds } fr
 
 /** How values are loaded, and how long they are served. What a namespace says is the default of its calls. */
 export interface LoadDefaults {
-  /** How long an entry is fresh. Default: the manager's. */
+  /** How long an entry is fresh. Default: `defaultTtl` of the cache. */
   ttl?: TTL | undefined
   /** Names by which entries of any key are invalidated together; those of a namespace and of a call add up. Default: none. */
   tags?: readonly string[] | undefined
@@ -31,7 +31,7 @@ export interface LoadDefaults {
 }
 
 export interface GetOrSetOptions<T> extends Omit<LoadDefaults, 'ttl'> {
-  /** How long an entry is fresh, or what tells it from the value; `false` for a value that is not to be stored. Default: the manager's. */
+  /** How long an entry is fresh, or what tells it from the value; `false` for a value that is not to be stored. Default: `defaultTtl` of the cache. */
   ttl?: TTL | ((value: T) => TTL | false) | undefined
   /** Loads though there is a value. Default: false. */
   force?: boolean | undefined

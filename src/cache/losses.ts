@@ -3,8 +3,8 @@ type Loss = readonly [what: string, becomes: string]
 const MAX_PARTS = 1000
 
 /**
- * What JSON does not give back as it was: of each kind the first, as a sentence that names its place in `value`. An
- * entry of an object that is undefined is no loss: it is as good as absent. A plain object with a method toJSON says
+ * What JSON does not give back as it was: of each kind the first, as a sentence that names its place in `value`. A
+ * property that is undefined is no loss: it is as good as absent. A plain object with a method toJSON says
  * itself what is to be stored. Looks at no more than 1000 parts of a value.
  */
 export function findLosses(value: unknown): ReadonlyMap<string, string> {

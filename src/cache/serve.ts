@@ -17,7 +17,7 @@ export function serve<T>(task: LoadTask<T>, seen: Found, flights: Flights): T | 
     return value
   }
   const stale = value === undefined ? Number.POSITIVE_INFINITY : seen.overdue
-  if (stale > plan.staleFor) return load(task, seen, flights, stale <= plan.staleIfError)
+  if (stale > plan.staleFor) return loadOrServeStale(task, seen, flights, stale <= plan.staleIfError)
   activity.hit(key, true)
   flights.refresh(task, seen)
   decided()
@@ -26,7 +26,12 @@ export function serve<T>(task: LoadTask<T>, seen: Found, flights: Flights): T | 
 
 const LATE: unique symbol = Symbol('late')
 
-async function load<T>(task: LoadTask<T>, seen: Found, flights: Flights, mayBeStale: boolean): Promise<T> {
+async function loadOrServeStale<T>(
+  task: LoadTask<T>,
+  seen: Found,
+  flights: Flights,
+  mayBeStale: boolean
+): Promise<T> {
   const { plan, activity, key, decided } = task
   if (!mayBeStale) activity.miss(key)
   try {

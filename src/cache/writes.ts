@@ -5,7 +5,7 @@ import type { Scope } from './scope.js'
 import * as scripts from './scripts.js'
 
 export interface SetManyOptions {
-  /** How long the entries live. Default: the manager's. */
+  /** How long the entries live. Default: `defaultTtl` of the cache. */
   ttl?: TTL | undefined
   /** Names by which entries of any key are invalidated together. Default: those of the namespace. */
   tags?: readonly string[] | undefined

@@ -6,8 +6,10 @@ import { type KeyObserver, KeyWatch } from './key-watch.js'
 import type { Outage } from './outages.js'
 import { runScript, type Script } from './script.js'
 
+/** Is told keys that a command may have changed. */
 type Written = (keys: readonly string[]) => void
 
+/** How replies are read, and who hears of writes. */
 interface Manner {
   readonly reply: ReplyType
   readonly written?: Written
@@ -33,7 +35,7 @@ export class Commands {
     return new Commands(this.#connection, this.#timeout, { ...this.#manner, reply: 'bytes' })
   }
 
-  /** The same, with somebody who is told the keys of what is not known to change nothing when it has ended, before whoever has sent it. */
+  /** The same, but `written` is told the keys of every command that may have changed them: when it has ended, and before its sender knows. */
   telling(written: Written): Commands {
     return new Commands(this.#connection, this.#timeout, { ...this.#manner, written })
   }
