@@ -1,31 +1,24 @@
-import { exceeds } from '../bytes.js'
 import { isUnavailable } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
 import type { Script } from '../redis/script.js'
 import type { Activity } from './activity.js'
-import type { Codec, Encoded } from './codec.js'
+import type { Codec } from './codec.js'
 import { type Content, isPlain, readContent, readHeader, type Text } from './entry.js'
 import type { EntryMemory } from './entry-memory.js'
 import { type Found, freshFound, NO_VERSIONS, NOTHING } from './found.js'
-import { findLosses } from './losses.js'
 import * as scripts from './scripts.js'
 import { areCurrent, readVersions, type Tags, type Versions } from './tags.js'
 
 export interface StoreSettings {
   readonly commands: Commands
   readonly log: Logger
-  readonly maxValueBytes: number
   readonly codec: Codec
-  /** Whether values that JSON changes are warned of. */
-  readonly warnOfLosses?: boolean | undefined
 }
 
 const hasTags = ({ entry }: Content): boolean => typeof entry === 'object' && entry.tags.size > 0
 
 const MAX_JUDGEMENTS = 5
-/** Warnings of values name keys, of which there are many: they leave room for others. */
-const MAX_WARNINGS = 50
 
 /** Entries by the names that Redis knows them by. */
 export class EntryStore {
@@ -152,44 +145,6 @@ export class EntryStore {
       judgement = [reply as Text, this.#settings.codec.knows(entry.format) ? verdict : '?']
     }
     return null
-  }
-
-  /** A value as it is stored; undefined for one that is not to be. */
-  encode(key: string, value: unknown): Encoded | undefined {
-    const { maxValueBytes, log } = this.#settings
-    const encoded = this.#write(key, value)
-    if (encoded === undefined) return undefined
-    const { payload } = encoded
-    if (!exceeds(payload, maxValueBytes)) return encoded
-    this.#activity.add('oversized')
-    this.#activity.once('oversized', () =>
-      log.warn(
-        { event: LogEvent.cacheOversized, key, maxValueBytes },
-        'A value is larger than cache.maxValueBytes and is not stored'
-      )
-    )
-    return undefined
-  }
-
-  #write(key: string, value: unknown): Encoded | undefined {
-    const { codec, log, warnOfLosses } = this.#settings
-    const warn = (event: string, what: string, details: object, message: string) =>
-      this.#activity.once(`${what} ${key}`, () => log.warn({ event, key, ...details }, message), MAX_WARNINGS)
-    try {
-      const encoded = codec.encode(value)
-      if (warnOfLosses && codec.writesJson && encoded !== undefined)
-        for (const [what, sentence] of findLosses(value))
-          warn(LogEvent.cacheLossy, what, {}, `A value in the cache is not read back as it was: ${sentence}`)
-      return encoded
-    } catch (error) {
-      warn(
-        LogEvent.cacheUnwritable,
-        'unwritable',
-        { err: error },
-        'A value can not be written and is not stored'
-      )
-      return undefined
-    }
   }
 
   /** Stores a text for `ms`, or with 0 for ever. Rejects when Redis does not. */

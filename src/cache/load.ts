@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Commands } from '../redis/commands.js'
 import type { Activity } from './activity.js'
+import type { Encoder } from './encoder.js'
 import { NO_TAGS } from './entry.js'
 import type { EntryStore } from './entry-store.js'
 import { type Found, isFresh } from './found.js'
@@ -30,6 +31,7 @@ export interface LoadTask<T> {
   /** The ms to live of a value, 0 for ever; undefined for one that is not to be stored. */
   readonly ttlOf: (value: T) => number | undefined
   readonly entries: EntryStore
+  readonly encoder: Encoder
   readonly activity: Activity
   /** Called once it is known whether this very loader runs now. */
   readonly decided: () => void
@@ -184,9 +186,9 @@ export class Load<T> {
 
   /** What is stored of a value, if it is. */
   #entry(value: T, took: number) {
-    const { plan, entries, ttlOf, key } = this.#task
+    const { plan, encoder, ttlOf, key } = this.#task
     const ttl = ttlOf(value)
-    const encoded = ttl === undefined ? undefined : entries.encode(key, value)
+    const encoded = ttl === undefined ? undefined : encoder.encode(key, value)
     if (ttl === undefined || encoded === undefined) return undefined
     const keep = keepOf(plan)
     return {

@@ -23,11 +23,11 @@ export class ReadThrough {
     load: (context: LoadContext) => T | Promise<T>,
     ttl: TTL | GetOrSetOptions<T> | undefined
   ): Promise<T> {
-    const { entries, activity, shared } = this.#scope
+    const { entries, encoder, activity, shared } = this.#scope
     const { plan, force, ttlOf } = this.#planOf(asOptions<GetOrSetOptions<T>>(ttl))
     const name = this.#scope.name(key)
     const seen = force ? NOTHING : await entries.find('getOrSet', name, plan.tags)
-    const task = { key, name, load, plan, force, ttlOf, decided: () => {}, entries, activity }
+    const task = { key, name, load, plan, force, ttlOf, decided: () => {}, entries, encoder, activity }
     return serve<T>(task, seen, shared.flights)
   }
 
@@ -41,7 +41,7 @@ export class ReadThrough {
       const first = await this.getOrSetMany(unique.slice(0, BATCH), load, ttl)
       return new Map([...first, ...(await this.getOrSetMany(unique.slice(BATCH), load, ttl))])
     }
-    const { entries, activity, shared } = this.#scope
+    const { entries, encoder, activity, shared } = this.#scope
     const { plan, force, ttlOf } = this.#planOf(asOptions<GetOrSetOptions<T>>(ttl))
     const names = unique.map((key) => this.#scope.name(key))
     const seen = force ? names.map(() => NOTHING) : await entries.findMany('getOrSetMany', names, plan.tags)
@@ -57,6 +57,7 @@ export class ReadThrough {
           ttlOf: (value) => (value === undefined ? undefined : ttlOf(value)),
           decided: () => batch.decided(key),
           entries,
+          encoder,
           activity
         }
         return serve(task, seen[n]!, shared.flights)

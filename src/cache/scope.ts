@@ -5,6 +5,7 @@ import { cachePrefix } from '../redis/keys.js'
 import { Activity } from './activity.js'
 import { checkKey, ttlMilliseconds } from './arguments.js'
 import { Codec, type CodecSettings } from './codec.js'
+import { Encoder } from './encoder.js'
 import { EntryMemory } from './entry-memory.js'
 import { EntryStore } from './entry-store.js'
 import { Flights } from './flights.js'
@@ -61,6 +62,7 @@ export class Scope {
   readonly activity: Activity
   readonly shared: Shared
   readonly entries: EntryStore
+  readonly encoder: Encoder
 
   private constructor(path: string, plan: LoadPlan, activity: Activity, shared: Shared) {
     this.path = path
@@ -70,6 +72,7 @@ export class Scope {
     this.shared = shared
     const { codec, tags, memory, settings } = shared
     this.entries = new EntryStore({ ...settings, codec }, activity, tags, memory)
+    this.encoder = new Encoder({ ...settings, codec }, activity)
   }
 
   static root(settings: CacheManagerSettings): Scope {

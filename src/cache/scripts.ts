@@ -122,9 +122,9 @@ if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('UNLINK', KEYS[1])`)
 
 /**
- * Takes the lease ARGV[1] for ARGV[2] ms, unless somebody else loads, a load has just failed, or there is a value; one
- * that begins with ARGV[3] is there to be replaced, and does not count. With ARGV[4] = 1 in any case. Answers the time of
- * Redis and, where it was not taken, what is there: a value, or the head before it.
+ * Takes the lease ARGV[1] for ARGV[2] ms, unless there is a value, but for one whose header is ARGV[3], or somebody
+ * else loads, or has just failed to. With ARGV[4] = 1 in any case. Answers the time of Redis, and what is there if it
+ * was not taken: a value, or the head before it.
  */
 export const lease = defineScript(`${CONTENT}${PUT}
 local content = redis.call('GET', KEYS[1])

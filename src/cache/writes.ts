@@ -30,11 +30,11 @@ export class Writes {
   async set(key: string, value: unknown, ttl: TTL | SetOptions | undefined): Promise<boolean> {
     const options = asOptions<SetOptions>(ttl)
     checkOptionNames(options, ['ttl', 'tags', 'ifAbsent'])
-    const { entries, activity, shared } = this.#scope
+    const { entries, encoder, activity, shared } = this.#scope
     const name = this.#scope.name(key)
     const ms = this.#scope.milliseconds(options.ttl)
     const tags = this.#scope.tags(options.tags)
-    const encoded = entries.encode(key, value)
+    const encoded = encoder.encode(key, value)
     if (encoded === undefined) return false
     try {
       const text = writeEntry(encoded.format, encoded.payload, await shared.tags.begin(tags, ms))
@@ -56,7 +56,7 @@ export class Writes {
   ): Promise<number> {
     const options = asOptions<SetManyOptions>(ttl)
     checkOptionNames(options, ['ttl', 'tags'])
-    const { entries, activity, shared } = this.#scope
+    const { entries, encoder, activity, shared } = this.#scope
     const ms = this.#scope.milliseconds(options.ttl)
     const tags = this.#scope.tags(options.tags)
     const pairs =
@@ -64,7 +64,7 @@ export class Writes {
     const encoded = pairs.map(([key, value]) => ({
       key,
       name: this.#scope.name(key),
-      entry: entries.encode(key, value)
+      entry: encoder.encode(key, value)
     }))
     let stored = 0
     try {
