@@ -27,6 +27,22 @@ t.test('on a cluster batches cross slots, and scans visit every master', async (
   t.equal(await cache.increment('count', 5), 5)
   t.equal(await cache.getOrSet('loaded', async () => 'value'), 'value')
   t.equal(await cache.get('loaded'), 'value')
+
+  const options = { tags: ['one', 'two', 'three'], ttl: '10s', staleFor: '10s' } as const
+  const load = (missing: readonly string[]) =>
+    Object.fromEntries(missing.map((key) => [key, `tagged ${key}`]))
+  const tagged = ['a', 'b', 'c', 'd'] as const
+  t.equal((await cache.getOrSetMany(tagged, load, options)).size, 4)
+  t.equal((await cache.getMany(tagged, { tags: options.tags })).size, 4)
+  t.equal(await cache.get('a'), 'tagged a')
+  t.equal(await cache.getOrSet('a', () => 'again', options), 'tagged a')
+  t.equal(await cache.getOrSet('a', () => 'again', { ...options, force: true }), 'again')
+  t.equal(await cache.invalidateTags('one', 'two', 'other'), true)
+  t.same(await cache.getMany(tagged), new Map())
+  t.equal(await cache.set('a', 'new', { tags: ['one'], ifAbsent: true }), true)
+  t.equal(await cache.exists('a'), true)
+  t.equal(await cache.deleteMany(tagged), 4)
+
   t.equal(await cache.deletePattern('key-*', { exclude: 'key-5?' }), 50 - spared(keys.slice(10)))
   t.equal(await cache.clear(), spared(keys.slice(10)) + 2)
   t.same(await sorted(cache.keys()), [])
