@@ -44,14 +44,8 @@ export const isFresh = ({ value, overdue }: Found): boolean => value !== undefin
 
 /** A plain value, which is fresh as long as it is there. */
 export const freshFound = (value: unknown, askedAt: number): Found => ({
+  ...NOTHING,
   value,
-  entry: undefined,
   overdue: Number.NEGATIVE_INFINITY,
-  took: 0,
-  replaceable: '',
-  foreign: false,
-  lease: undefined,
-  failure: undefined,
-  versions: NO_VERSIONS,
   askedAt
 })
