@@ -141,6 +141,25 @@ t.test('after a failure nobody loads for errorTtl, and callers get an error like
   )
 })
 
+t.test('whatever is thrown reaches the caller and is kept for errorTtl, and the lease ends', async (t) => {
+  const { cache, name } = await open(t)
+  const odd = [
+    Object.assign(new Error('odd'), { code: 1n }),
+    Object.create(null),
+    new Error('two\u2028lines')
+  ]
+  for (const [n, error] of odd.entries()) {
+    const failing = cache.getOrSet(`${n}`, () => Promise.reject(error), { errorTtl: '1m' })
+    t.equal(await failing.catch((reason) => reason), error)
+    t.match(await client.get(name(`${n}`)), /^!E /)
+    await t.rejects(cache.getOrSet(`${n}`, () => t.fail('loads')))
+  }
+  await t.rejects(
+    cache.getOrSet('2', () => t.fail('loads')),
+    { message: 'two\u2028lines' }
+  )
+})
+
 t.test('who waits for a load elsewhere that fails with errorTtl gets its error', async (t) => {
   const { cache, keyPrefix } = await open(t)
   const { cache: elsewhere } = await open(t, { keyPrefix })

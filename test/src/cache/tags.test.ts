@@ -98,7 +98,7 @@ t.test('an invalidation while a load runs leaves nothing of it to be found', asy
 
 t.test('tags may be any text, and an increment keeps them', async (t) => {
   const { cache } = await open(t)
-  for (const tag of ['__proto__', ' ', 'a"b\nc', '{}', 'é', '0']) {
+  for (const tag of ['__proto__', ' ', 'a"b\nc', '{}', 'é', '0', '\u2028']) {
     await cache.set('count', 5, { tags: [tag] })
     t.equal(await cache.increment('count', 2), 7)
     t.equal(await cache.get('count'), 7)
