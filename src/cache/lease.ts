@@ -37,22 +37,31 @@ export class Lease {
 
   /** Puts a value in its place: for `ttl` ms (0 for ever), and `keep` ms more (undefined: the end of the key is its end). False when it was lost. */
   async commit(entry: StoredEntry): Promise<boolean> {
-    clearInterval(this.#renewing)
     const { format, payload, ttl, keep, tags, took } = entry
     const plain = format === 'json' && tags.size === 0 && keep === undefined
     const rest = plain ? '' : envelope(took, format, tags)
-    return (await this.#run(scripts.commit, [payload, String(ttl), String(keep ?? ''), rest])) === 1
+    return (await this.#replace(scripts.commit, [payload, String(ttl), String(keep ?? ''), rest])) === 1
   }
 
   /** Puts a failure in its place, for `ms`. */
   async fail(ms: number, error: string): Promise<void> {
-    clearInterval(this.#renewing)
-    await this.#run(scripts.fail, [String(ms), error])
+    await this.#replace(scripts.fail, [String(ms), error])
   }
 
   async release(): Promise<void> {
     clearInterval(this.#renewing)
     await this.#run(scripts.release, [])
+  }
+
+  /** Gives it up when what takes its place does not get there, for want of memory say. */
+  async #replace(script: Script, args: readonly Text[]): Promise<number> {
+    clearInterval(this.#renewing)
+    try {
+      return await this.#run(script, args)
+    } catch (error) {
+      this.release().catch(() => {})
+      throw error
+    }
   }
 
   #run(script: Script, args: readonly Text[]): Promise<number> {

@@ -95,6 +95,8 @@ export class Load<T> {
     try {
       claim = await this.#claim(seen, behind ? 0 : plan.wait)
     } catch (error) {
+      // It may have been taken, though it was not heard of, or a tag failed.
+      this.#lease.release().catch(() => {})
       this.#abort.signal.throwIfAborted()
       entries.failed('load', error)
       claim = 'away'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { caches, gate } from '../../support/caches.js'
-import { until } from '../../support/redis.js'
+import { server, until } from '../../support/redis.js'
 
 const { open, client } = await caches(t)
 
@@ -63,4 +63,24 @@ t.test('the holder renews its lease while it loads, and no longer', async (t) =>
   value.open('value')
   await loaded
   t.ok((await client.pTTL(name('key'))) > 90_000)
+})
+
+t.test('a load whose tags can not be read leaves no lease', async (t) => {
+  const { cache, keyPrefix, name } = await open(t)
+  await client.lPush(`${keyPrefix}tag:list`, 'of another type')
+  t.equal(await cache.getOrSet('key', () => 1, { tags: ['list'] }), 1)
+  await until(async () => (await client.exists(name('key'))) === 0)
+})
+
+t.test('a value that Redis refuses leaves no lease', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  const { client, open } = await caches(t, { url: redis.url, keyPrefix: 'test:' })
+  const { cache, name } = await open(t)
+  const load = async () => {
+    await client.configSet('maxmemory', '1')
+    return 1
+  }
+  t.equal(await cache.getOrSet('key', load), 1)
+  await until(async () => (await client.exists(name('key'))) === 0)
 })
