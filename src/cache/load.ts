@@ -112,6 +112,7 @@ export class Load<T> {
   async load(): Promise<T> {
     const { key, load, activity } = this.#task
     const { signal } = this.#abort
+    signal.throwIfAborted()
     const began = performance.now()
     try {
       const context = { key, signal, ...(this.#stale !== undefined && { stale: this.#stale }) }

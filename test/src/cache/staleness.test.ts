@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { caches, gate } from '../../support/caches.js'
-import { until } from '../../support/redis.js'
+import { server, until } from '../../support/redis.js'
 
 const { open, client } = await caches(t)
 
@@ -96,6 +96,19 @@ t.test('past hardTimeout the load is aborted: its callers get 504, or what is st
   t.equal(await patient, 'late')
   t.equal(await cache.get('key'), undefined, 'what comes too late is not stored')
   await until(async () => !String(await client.get(name('key'))).startsWith('!'))
+})
+
+t.test('a hardTimeout that is over before the loader runs does not leave the key to it', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  const { open } = await caches(t, { url: redis.url, keyPrefix: 'test:' })
+  const { cache } = await open(t)
+  redis.freeze()
+  const late = cache.getOrSet('key', () => t.fail('loads'), { force: true, hardTimeout: '50ms' })
+  await t.rejects(late, { code: 'FST_REDIS_AUTH_LOAD_TIMEOUT' })
+  redis.thaw()
+  t.equal(await cache.getOrSet('other', () => 1), 1)
+  t.equal(await cache.getOrSet('key', () => 'loaded'), 'loaded')
 })
 
 t.test('a hardTimeout also ends the wait for another process', async (t) => {
