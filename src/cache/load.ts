@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isUnavailable } from '../errors.js'
 import type { Commands } from '../redis/commands.js'
 import type { Activity } from './activity.js'
 import type { EntryStore } from './entry-store.js'
@@ -178,7 +179,9 @@ export class Load<T> {
       else if (await attempt(this.#lease.commit(entry))) activity.stored(key)
       return value
     } catch (error) {
-      if (plan.errorTtl > 0) await attempt(this.#lease.fail(plan.errorTtl, failureText(error)))
+      // That this process is closed, or that Redis is away, says nothing of the loader.
+      if (plan.errorTtl > 0 && !isUnavailable(error))
+        await attempt(this.#lease.fail(plan.errorTtl, failureText(error)))
       else void attempt(this.#lease.release())
       throw error
     }

@@ -347,3 +347,17 @@ t.test('loads behind the scenes end before the connection is closed, or are drop
     t.equal(await cache.getOrSet('key', () => 'closed'), 'closed')
   }
 })
+
+t.test('a load that is dropped when its process closes is not a failure to others', async (t) => {
+  const { cache, redisConnection, keyPrefix } = await withStale(t)
+  const { cache: elsewhere } = await open(t, { keyPrefix })
+  const began = gate()
+  const load = () => {
+    began.open()
+    return new Promise(() => {})
+  }
+  t.equal(await cache.getOrSet('key', load, { staleFor: '1m', errorTtl: '1m' }), 'old')
+  await began.opened
+  await redisConnection.close()
+  t.equal(await elsewhere.getOrSet('key', () => 'new'), 'new')
+})
