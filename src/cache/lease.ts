@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Commands } from '../redis/commands.js'
+import { Unavailable } from '../redis/failure.js'
 import type { Script } from '../redis/script.js'
 import { envelope, type Text } from './entry.js'
 import * as scripts from './scripts.js'
@@ -21,12 +22,28 @@ export class Lease {
     this.#ms = ms
   }
 
-  /** Takes it, unless there is something that does not start with `replaceable`; answers what there is. */
+  /**
+   * Takes it, unless there is something that does not start with `replaceable`; answers what there is. Not after the
+   * time at which we stop waiting for Redis: nobody would hold such a lease, and all would wait for it.
+   */
   async take(replaceable: Text, force: boolean): Promise<Text | undefined> {
-    const args = [this.mark, String(this.#ms), replaceable, force ? '1' : '0']
-    const [now, content] = await this.#commands.script<[Text, Text | null]>(scripts.lease, this.#name, args)
-    this.#commands.clock.observe(Number(now))
-    return content ?? undefined
+    const { clock, timeout } = this.#commands
+    const attempt = async () => {
+      const args = [
+        String(this.#ms),
+        replaceable,
+        force ? '1' : '0',
+        String(Math.ceil(clock.now() + timeout))
+      ]
+      const reply = await this.#run<[now: Text, content?: Text | null]>(scripts.lease, args)
+      clock.observe(Number(reply[0]))
+      return reply
+    }
+    let reply = await attempt()
+    // Late by a clock that was wrong, and now is right.
+    if (reply.length === 1) reply = await attempt()
+    if (reply.length === 1) throw new Unavailable('timeout')
+    return reply[1] ?? undefined
   }
 
   /** Renews it until it is given up. What a renewal fails of is told. */
@@ -64,8 +81,8 @@ export class Lease {
     }
   }
 
-  #run(script: Script, args: readonly Text[]): Promise<number> {
-    return this.#commands.script<number>(script, this.#name, [this.mark, ...args])
+  #run<Reply = number>(script: Script, args: readonly Text[]): Promise<Reply> {
+    return this.#commands.script<Reply>(script, this.#name, [this.mark, ...args])
   }
 }
 

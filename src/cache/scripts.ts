@@ -123,9 +123,10 @@ return redis.call('UNLINK', KEYS[1])`)
 /**
  * Takes the lease ARGV[1] for ARGV[2] ms, unless there is a value, but for one whose header is ARGV[3], or somebody
  * else loads, or has just failed to. With ARGV[4] = 1 in any case. Answers the time of Redis, and what is there if it
- * was not taken: a value, or the head before it.
+ * was not taken: a value, or the head before it. After the time ARGV[5] it does nothing, and answers the time alone.
  */
 export const lease = defineScript(`${CONTENT}${PUT}
+if now > tonumber(ARGV[5]) then return { text(now) } end
 local content = redis.call('GET', KEYS[1])
 local head, value = take_apart(content)
 if ARGV[4] == '0' then

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { caches, gate } from '../../support/caches.js'
 import { server, until } from '../../support/redis.js'
@@ -83,4 +84,29 @@ t.test('a value that Redis refuses leaves no lease', async (t) => {
   }
   t.equal(await cache.getOrSet('key', load), 1)
   await until(async () => (await client.exists(name('key'))) === 0)
+})
+
+t.test('a lease that Redis comes to too late is not taken, by whatever clock', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  const { client, open } = await caches(t, { url: redis.url, keyPrefix: 'test:' })
+  const { cache, name, redisConnection, commands } = await open(t)
+  redis.freeze()
+  const keys = ['1', '2', '3']
+  await Promise.all(keys.map((key) => cache.getOrSet(key, () => 'away', { force: true })))
+  redis.thaw()
+  await until(() => redisConnection.state === 'ready')
+  await sleep(50)
+  t.equal(await client.exists(keys.map((key) => name(key))), 0)
+  // The clock of Redis was set forward, which it tells.
+  redisConnection.clock.observe(commands.clock.now() - 3_600_000)
+  await cache.getOrSet('1', () => 'loaded')
+  t.equal(await cache.get('1'), 'loaded')
+  t.ok(Math.abs(commands.clock.now() - Date.now()) < 1000)
+  t.test('a clock that goes on being wrong is Redis away', async (t) => {
+    t.capture(redisConnection.clock, 'observe', () => {})
+    t.capture(redisConnection.clock, 'now', () => 0)
+    t.equal(await cache.getOrSet('2', () => 'alone'), 'alone')
+    t.equal(await client.exists(name('2')), 0)
+  })
 })
