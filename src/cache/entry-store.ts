@@ -123,7 +123,7 @@ export class EntryStore {
       const foreign = false
       return { value, entry, overdue, took, replaceable, foreign, lease, failure, versions, askedAt }
     } catch {
-      this.#remove(name, text!)
+      void this.#remove(name, text!)
       return { ...nothing, replaceable: replaceable || payload }
     }
   }
@@ -199,14 +199,19 @@ export class EntryStore {
     return undefined
   }
 
-  #remove(name: string, damaged: Text): void {
+  async #remove(name: string, damaged: Text): Promise<void> {
     this.#activity.add('damaged')
     this.#settings.log.warn(
       { event: LogEvent.cacheDamagedEntry, key: name },
       'Removing a damaged cache entry'
     )
-    this.#settings.commands
-      .script(scripts.removeIfUnchanged, name, [damaged])
-      .catch((error) => this.failed('get', error))
+    try {
+      // What is no UTF-8 is not the text that was read of it.
+      const bytes = await this.#settings.commands.inBytes().send<Text | null>(name, ['GET', name])
+      if (bytes !== null && String(bytes) === String(damaged))
+        await this.#settings.commands.script(scripts.removeIfUnchanged, name, [bytes])
+    } catch (error) {
+      this.failed('get', error)
+    }
   }
 }

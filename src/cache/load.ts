@@ -137,10 +137,11 @@ export class Load<T> {
     let versions = NO_TAGS
     do {
       const askedAt = performance.now()
+      const { replaceable } = seen
       if (seen.value !== undefined) this.#stale = seen.value
       // The tags begin along with the first try. After a wait they may have changed, and begin anew.
       const [content, tags] = await Promise.all([
-        this.#lease.take(seen.replaceable, force),
+        this.#lease.take(replaceable, force),
         awaited === undefined ? this.#tags.begin(plan.tags, lifetime) : undefined
       ])
       versions = tags ?? versions
@@ -155,7 +156,8 @@ export class Load<T> {
         return seen
       }
       if (seen.foreign) break
-      if (seen.lease === undefined) continue
+      // Asked for the same again at once, Redis would say the same again: a damaged value has to go first.
+      if (seen.lease === undefined && String(seen.replaceable) !== String(replaceable)) continue
       // Whom we waited for has failed, or died, and somebody else is at it: do not queue behind each of them.
       if (awaited !== undefined && awaited !== seen.lease) break
       awaited = seen.lease
