@@ -128,14 +128,16 @@ export class EntryStore {
     }
   }
 
-  /** Runs a script that asks about entries with tags or another format. Null: they change faster than they can be judged. */
-  async judged<T>(script: Script, name: string, args: readonly Text[]): Promise<T | null> {
+  /** Runs a script that asks about entries with tags or another format; the tags live for `ms` more at least, with 0 for ever. Null: they change faster than they can be judged. */
+  async judged<T>(script: Script, name: string, args: readonly Text[], ms?: number): Promise<T | null> {
     let judgement: Text[] = ['', '']
     for (let n = 0; n < MAX_JUDGEMENTS; n++) {
       const reply = await this.#settings.commands.script<T | Text>(script, name, [...judgement, ...args])
       const entry = readHeader(reply)
       if (entry === undefined) return reply as T
-      const versions = await this.#versionsOf([{ entry }], NO_VERSIONS)
+      const versions = await (ms === undefined
+        ? this.#versionsOf([{ entry }], NO_VERSIONS)
+        : this.#tags.begin([...entry.tags.keys()], ms))
       const verdict = areCurrent(entry.tags, versions) ? '1' : '0'
       judgement = [reply as Text, this.#settings.codec.knows(entry.format) ? verdict : '?']
     }

@@ -86,7 +86,7 @@ export class Lease {
   }
 }
 
-interface StoredEntry {
+export interface StoredEntry {
   readonly format: string
   readonly payload: Text
   readonly ttl: number

@@ -4,7 +4,7 @@ import type { Commands } from '../redis/commands.js'
 import type { Activity } from './activity.js'
 import type { EntryStore } from './entry-store.js'
 import { type Found, isFresh } from './found.js'
-import { Lease } from './lease.js'
+import { Lease, type StoredEntry } from './lease.js'
 import { errorOf, failureText } from './load-failure.js'
 import { keepOf, type LoadPlan } from './load-options.js'
 import { NO_TAGS, type Tags } from './tags.js'
@@ -178,7 +178,7 @@ export class Load<T> {
       const value = await this.load()
       const entry = this.#entry(value, performance.now() - began)
       if (entry === undefined) void attempt(this.#lease.release())
-      else if (await attempt(this.#lease.commit(entry))) activity.stored(key)
+      else if (await attempt(this.#store(entry))) activity.stored(key)
       return value
     } catch (error) {
       // That this process is closed, or that Redis is away, says nothing of the loader.
@@ -187,6 +187,18 @@ export class Load<T> {
       else void attempt(this.#lease.release())
       throw error
     }
+  }
+
+  async #store(entry: StoredEntry): Promise<boolean> {
+    const { plan } = this.#task
+    // Told from the value, a time to live may be longer than that for which the tags began.
+    const isLonger = plan.ttl !== 0 && (entry.ttl === 0 || entry.ttl > plan.ttl)
+    const ms = entry.ttl === 0 ? 0 : entry.ttl + keepOf(plan)
+    const [stored] = await Promise.all([
+      this.#lease.commit(entry),
+      isLonger ? this.#tags.begin(plan.tags, ms) : undefined
+    ])
+    return stored
   }
 
   /** What is stored of a value, if it is. */
