@@ -5,6 +5,9 @@ import type { Script } from '../redis/script.js'
 import { envelope, type Text } from './entry.js'
 import * as scripts from './scripts.js'
 
+/** What is longer, a timer takes for 1 ms. */
+export const LONGEST_TIMER = 0x7fff_ffff
+
 /**
  * The right to load a key, for all processes. It is the fence as well: a value is stored only where this very lease
  * still stands, which any write, delete or scan in between has taken away.
@@ -49,7 +52,7 @@ export class Lease {
   /** Renews it until it is given up. What a renewal fails of is told. */
   hold(failed: (error: unknown) => void): void {
     const renew = () => this.#run(scripts.renew, [String(this.#ms)]).catch(failed)
-    this.#renewing = setInterval(() => void renew(), this.#ms / 3).unref()
+    this.#renewing = setInterval(() => void renew(), Math.min(this.#ms / 3, LONGEST_TIMER)).unref()
   }
 
   /** Puts a value in its place: for `ttl` ms (0 for ever), and `keep` ms more (undefined: the end of the key is its end). False when it was lost. */

@@ -3,6 +3,7 @@ import { RedisAuthError } from '../errors.js'
 import type { Commands } from '../redis/commands.js'
 import { Unavailable } from '../redis/failure.js'
 import { type Found, NOTHING } from './found.js'
+import { LONGEST_TIMER } from './lease.js'
 import { BUSY, Load, type LoadTask } from './load.js'
 import type { Tags } from './tags.js'
 
@@ -103,8 +104,6 @@ const settled = (promise: Promise<unknown>) =>
     () => {},
     () => {}
   )
-
-const LONGEST_TIMER = 0x7fff_ffff
 
 const after = (ms: number, act: () => void): NodeJS.Timeout | undefined =>
   ms > LONGEST_TIMER ? undefined : setTimeout(act, ms)

@@ -66,6 +66,13 @@ t.test('the holder renews its lease while it loads, and no longer', async (t) =>
   t.ok((await client.pTTL(name('key'))) > 90_000)
 })
 
+t.test('a lease that is longer than a timer can be is not renewed all the time', async (t) => {
+  const { cache, commands } = await open(t)
+  const scripts = t.capture(commands, 'script', commands.script)
+  t.equal(await cache.getOrSet('key', () => sleep(50, 'value'), { lease: '100d' }), 'value')
+  t.equal(scripts().length, 2)
+})
+
 t.test('a load whose tags can not be read leaves no lease', async (t) => {
   const { cache, keyPrefix, name } = await open(t)
   await client.lPush(`${keyPrefix}tag:list`, 'of another type')
