@@ -19,6 +19,9 @@ export interface LoadContext {
   stale?: unknown
 }
 
+/** The loads that a call chain is part of. */
+export type Chain = Map<string, { running: boolean }>
+
 export interface LoadTask<T> {
   readonly key: string
   /** The key as Redis knows it. */
@@ -31,6 +34,8 @@ export interface LoadTask<T> {
   readonly ttlOf: (value: T) => number | undefined
   readonly entries: EntryStore
   readonly activity: Activity
+  /** What loads that share one call have in common: it is part of all of them. */
+  readonly chain?: Chain
   /** Called once it is known whether this very loader runs now. */
   readonly decided: () => void
 }

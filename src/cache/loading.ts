@@ -45,6 +45,7 @@ export class Loading {
     const names = unique.map((key) => this.#scope.name(key))
     const seen = force ? names.map(() => NOTHING) : await entries.findMany('getOrSetMany', names, plan.tags)
     const batch = new Batch<T>(unique, load)
+    const chain = shared.loads.chain()
     const values = await Promise.all(
       unique.map((key, n) => {
         const task: LoadTask<T | undefined> = {
@@ -53,6 +54,7 @@ export class Loading {
           load: (context) => batch.load(context),
           plan,
           force,
+          chain,
           ttlOf: (value) => (value === undefined ? undefined : ttlOf(value)),
           decided: () => batch.decided(key),
           entries,
