@@ -1,5 +1,5 @@
 /** Node runs a timer that is longer than this at once. */
-const LONGEST_TIMER = 0x7fff_ffff
+export const LONGEST_TIMER = 0x7fff_ffff
 
 /** Does something after `ms`, which may be Infinity. */
 export const after = (ms: number, act: () => void): NodeJS.Timeout | undefined =>

@@ -128,19 +128,21 @@ export class EntryStore {
       const foreign = false
       return { value, entry, overdue, took, replaceable, foreign, lease, failure, versions, askedAt }
     } catch {
-      this.#remove(name, text!)
+      void this.#remove(name, text!)
       return { ...nothing, replaceable: replaceable || payload }
     }
   }
 
-  /** Runs a script that asks about entries with tags or another format. Null: they change faster than they can be judged. */
-  async judged<T>(script: Script, name: string, args: readonly Text[]): Promise<T | null> {
+  /** Runs a script that asks about entries with tags or another format; the tags live for `ms` more at least, with 0 for ever. Null: they change faster than they can be judged. */
+  async judged<T>(script: Script, name: string, args: readonly Text[], ms?: number): Promise<T | null> {
     let judgement: Text[] = ['', '']
     for (let n = 0; n < MAX_JUDGEMENTS; n++) {
       const reply = await this.#settings.commands.script<T | Text>(script, name, [...judgement, ...args])
       const entry = readHeader(reply)
       if (entry === undefined) return reply as T
-      const versions = await this.#versionsOf([{ entry }], NO_VERSIONS)
+      const versions = await (ms === undefined
+        ? this.#versionsOf([{ entry }], NO_VERSIONS)
+        : this.#tags.begin([...entry.tags.keys()], ms))
       const verdict = areCurrent(entry.tags, versions) ? '1' : '0'
       judgement = [reply as Text, this.#settings.codec.knows(entry.format) ? verdict : '?']
     }
@@ -166,14 +168,19 @@ export class EntryStore {
     return undefined
   }
 
-  #remove(name: string, damaged: Text): void {
+  async #remove(name: string, damaged: Text): Promise<void> {
     this.#activity.add('damaged')
     this.#settings.log.warn(
       { event: LogEvent.cacheDamagedEntry, key: name },
       'Removing a damaged cache entry'
     )
-    this.#settings.commands
-      .script(scripts.removeIfUnchanged, name, [damaged])
-      .catch((error) => this.failed('get', error))
+    try {
+      // What is no UTF-8 is not the text that was read of it.
+      const bytes = await this.#settings.commands.inBytes().send<Text | null>(name, ['GET', name])
+      if (bytes !== null && String(bytes) === String(damaged))
+        await this.#settings.commands.script(scripts.removeIfUnchanged, name, [bytes])
+    } catch (error) {
+      this.failed('get', error)
+    }
   }
 }

@@ -42,9 +42,10 @@ export interface Failure {
 
 const STARTS_JSON = new Set(Buffer.from('{["tfn-0123456789'))
 const [HEAD, ENVELOPED] = Buffer.from('!@')
-const ENVELOPE = /^@1 (\d+) \d+ (\d+) (\S+) (\{.*\})\n$/
+// With the s flag: JSON may hold U+2028, which is the end of a line to a RegExp alone.
+const ENVELOPE = /^@1 (\d+) \d+ (\d+) (\S+) (\{.*\})\n$/s
 const LEASE = /^!L(\S+) \d+\n$/
-const FAILURE = /^!E (\d+) (\{.*\})\n$/
+const FAILURE = /^!E (\d+) (\{.*\})\n$/s
 export const NO_TAGS: ReadonlyMap<string, string> = new Map()
 
 /** Whether a text is plain JSON: nothing is to be told of it but its value. */

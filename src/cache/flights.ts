@@ -4,7 +4,7 @@ import type { Commands } from '../redis/commands.js'
 import { Unavailable } from '../redis/failure.js'
 import { after, atMost } from '../timers.js'
 import { type Found, NOTHING } from './found.js'
-import { BUSY, Load, type LoadTask } from './load.js'
+import { BUSY, type Chain, Load, type LoadTask } from './load.js'
 import type { Tags } from './tags.js'
 
 /** A load of this process, and what its callers wait for. */
@@ -16,9 +16,6 @@ interface Flight {
   /** The forced load that follows it. */
   next?: Promise<unknown>
 }
-
-/** The loads that a call chain is part of. */
-type Chain = ReadonlyMap<string, { running: boolean }>
 
 /** The loads of this process that are under way: callers of one key share one. */
 export class Flights {
@@ -33,11 +30,16 @@ export class Flights {
     this.#tags = tags
   }
 
+  /** The loads that whoever asks is part of. What a load has left behind, a timer say, is part of none. */
+  chain(): Chain {
+    return new Map([...(this.#chain.getStore() ?? [])].filter(([, { running }]) => running))
+  }
+
   /** The value of a key in which a read has seen nothing to be served. */
   run<T>(task: LoadTask<T>, seen: Found): Promise<T> {
-    const chain = this.#chain.getStore()
-    // A load that asks for its own key must not wait for itself. What it left behind, a timer say, may.
-    if (chain?.get(task.name)?.running) return this.#alone(task)
+    const chain = this.chain()
+    // A load that asks for its own key must not wait for itself.
+    if (chain.has(task.name)) return this.#alone(task)
     const flight = this.#flights.get(task.name)
     if (flight === undefined) return this.#start(task, seen)
     if (task.force) {
@@ -56,7 +58,7 @@ export class Flights {
       value === BUSY || flight.load.predates(seen) ? this.run(task, seen) : value
     ) as Promise<T>
     // Inside a load, the load that runs may be waiting for this one.
-    return chain === undefined ? shared : atMost(task.plan.wait, shared, () => this.#alone(task))
+    return chain.size === 0 ? shared : atMost(task.plan.wait, shared, () => this.#alone(task))
   }
 
   /** Loads behind the scenes, unless somebody is at it. */
@@ -83,7 +85,7 @@ export class Flights {
   #start<T>(task: LoadTask<T>, seen: Found, behind = false): Promise<T> {
     const { name, plan } = task
     const self = { running: true }
-    const chain = new Map(this.#chain.getStore()).set(name, self)
+    const chain = (task.chain ?? this.chain()).set(name, self)
     const load = new Load(task, this.#commands, this.#tags)
     const promise = this.#chain.run(chain, () => load.run(seen, behind)) as Promise<T>
     const flight: Flight = { load: load as Load<unknown>, promise, behind }

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Commands } from '../redis/commands.js'
+import { Unavailable } from '../redis/failure.js'
 import type { Script } from '../redis/script.js'
+import { LONGEST_TIMER } from '../timers.js'
 import { envelope, type Text } from './entry.js'
 import * as scripts from './scripts.js'
 
@@ -21,33 +23,47 @@ export class Lease {
     this.#ms = ms
   }
 
-  /** Takes it, unless there is something that does not start with `replaceable`; answers what there is. */
+  /**
+   * Takes it, unless there is something that does not start with `replaceable`; answers what there is. Not after the
+   * time at which we stop waiting for Redis: nobody would hold such a lease, and all would wait for it.
+   */
   async take(replaceable: Text, force: boolean): Promise<Text | undefined> {
-    const args = [this.mark, String(this.#ms), replaceable, force ? '1' : '0']
-    const [now, content] = await this.#commands.script<[Text, Text | null]>(scripts.lease, this.#name, args)
-    this.#commands.clock.observe(Number(now))
-    return content ?? undefined
+    const { clock, timeout } = this.#commands
+    const attempt = async () => {
+      const args = [
+        String(this.#ms),
+        replaceable,
+        force ? '1' : '0',
+        String(Math.ceil(clock.now() + timeout))
+      ]
+      const reply = await this.#run<[now: Text, content?: Text | null]>(scripts.lease, args)
+      clock.observe(Number(reply[0]))
+      return reply
+    }
+    let reply = await attempt()
+    // Late by a clock that was wrong, and now is right.
+    if (reply.length === 1) reply = await attempt()
+    if (reply.length === 1) throw new Unavailable('timeout')
+    return reply[1] ?? undefined
   }
 
   /** Renews it until it is given up. What a renewal fails of is told. */
   hold(failed: (error: unknown) => void): void {
     const renew = () => this.#run(scripts.renew, [String(this.#ms)]).catch(failed)
-    this.#renewing = setInterval(() => void renew(), this.#ms / 3).unref()
+    this.#renewing = setInterval(() => void renew(), Math.min(this.#ms / 3, LONGEST_TIMER)).unref()
   }
 
   /** Puts a value in its place: for `ttl` ms (0 for ever), and `keep` ms more (undefined: the end of the key is its end). False when it was lost. */
   async commit(entry: StoredEntry): Promise<boolean> {
-    clearInterval(this.#renewing)
     const { format, payload, ttl, keep, tags, took } = entry
     const plain = format === 'json' && tags.size === 0 && keep === undefined
     const rest = plain ? '' : envelope(took, format, tags)
-    return (await this.#run(scripts.commit, [payload, String(ttl), String(keep ?? ''), rest])) === 1
+    return (await this.#replace(scripts.commit, [payload, String(ttl), String(keep ?? ''), rest])) === 1
   }
 
   /** Puts a failure in its place, for `ms`. */
   async fail(ms: number, error: string): Promise<void> {
-    clearInterval(this.#renewing)
-    await this.#run(scripts.fail, [String(ms), error])
+    await this.#replace(scripts.fail, [String(ms), error])
   }
 
   async release(): Promise<void> {
@@ -55,12 +71,23 @@ export class Lease {
     await this.#run(scripts.release, [])
   }
 
-  #run(script: Script, args: readonly Text[]): Promise<number> {
-    return this.#commands.script<number>(script, this.#name, [this.mark, ...args])
+  /** Gives it up when what takes its place does not get there, for want of memory say. */
+  async #replace(script: Script, args: readonly Text[]): Promise<number> {
+    clearInterval(this.#renewing)
+    try {
+      return await this.#run(script, args)
+    } catch (error) {
+      this.release().catch(() => {})
+      throw error
+    }
+  }
+
+  #run<Reply = number>(script: Script, args: readonly Text[]): Promise<Reply> {
+    return this.#commands.script<Reply>(script, this.#name, [this.mark, ...args])
   }
 }
 
-interface StoredEntry {
+export interface StoredEntry {
   readonly format: string
   readonly payload: Text
   readonly ttl: number

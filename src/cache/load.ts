@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isUnavailable } from '../errors.js'
 import type { Commands } from '../redis/commands.js'
 import type { Activity } from './activity.js'
 import type { Encoder } from './encoder.js'
 import { NO_TAGS } from './entry.js'
 import type { EntryStore } from './entry-store.js'
 import { type Found, isFresh } from './found.js'
-import { Lease } from './lease.js'
+import { Lease, type StoredEntry } from './lease.js'
 import { errorOf, failureText } from './load-failure.js'
 import { keepOf, type LoadPlan } from './load-options.js'
 import type { Tags } from './tags.js'
@@ -20,6 +21,9 @@ export interface LoadContext {
   stale?: unknown
 }
 
+/** The loads that a call chain is part of. */
+export type Chain = Map<string, { running: boolean }>
+
 export interface LoadTask<T> {
   readonly key: string
   /** The key as Redis knows it. */
@@ -33,6 +37,8 @@ export interface LoadTask<T> {
   readonly entries: EntryStore
   readonly encoder: Encoder
   readonly activity: Activity
+  /** What loads that share one call have in common: it is part of all of them. */
+  readonly chain?: Chain
   /** Called once it is known whether this very loader runs now. */
   readonly decided: () => void
 }
@@ -98,6 +104,8 @@ export class Load<T> {
     try {
       claim = await this.#claim(seen, behind ? 0 : plan.wait)
     } catch (error) {
+      // It may have been taken, though it was not heard of, or a tag failed.
+      this.#lease.release().catch(() => {})
       this.#abort.signal.throwIfAborted()
       entries.failed('load', error)
       claim = 'away'
@@ -113,6 +121,7 @@ export class Load<T> {
   async load(): Promise<T> {
     const { key, load, activity } = this.#task
     const { signal } = this.#abort
+    signal.throwIfAborted()
     const began = performance.now()
     try {
       const context = { key, signal, ...(this.#stale !== undefined && { stale: this.#stale }) }
@@ -136,10 +145,11 @@ export class Load<T> {
     let versions = NO_TAGS
     do {
       const askedAt = performance.now()
+      const { replaceable } = seen
       if (seen.value !== undefined) this.#stale = seen.value
       // The tags begin along with the first try. After a wait they may have changed, and begin anew.
       const [content, tags] = await Promise.all([
-        this.#lease.take(seen.replaceable, force),
+        this.#lease.take(replaceable, force),
         awaited === undefined ? this.#tags.begin(plan.tags, lifetime) : undefined
       ])
       versions = tags ?? versions
@@ -154,7 +164,8 @@ export class Load<T> {
         return seen
       }
       if (seen.foreign) break
-      if (seen.lease === undefined) continue
+      // Asked for the same again at once, Redis would say the same again: a damaged value has to go first.
+      if (seen.lease === undefined && String(seen.replaceable) !== String(replaceable)) continue
       // Whom we waited for has failed, or died, and somebody else is at it: do not queue behind each of them.
       if (awaited !== undefined && awaited !== seen.lease) break
       awaited = seen.lease
@@ -175,13 +186,27 @@ export class Load<T> {
       const value = await this.load()
       const entry = this.#entry(value, performance.now() - began)
       if (entry === undefined) void attempt(this.#lease.release())
-      else if (await attempt(this.#lease.commit(entry))) activity.stored(key)
+      else if (await attempt(this.#store(entry))) activity.stored(key)
       return value
     } catch (error) {
-      if (plan.errorTtl > 0) await attempt(this.#lease.fail(plan.errorTtl, failureText(error)))
+      // That this process is closed, or that Redis is away, says nothing of the loader.
+      if (plan.errorTtl > 0 && !isUnavailable(error))
+        await attempt(this.#lease.fail(plan.errorTtl, failureText(error)))
       else void attempt(this.#lease.release())
       throw error
     }
+  }
+
+  async #store(entry: StoredEntry): Promise<boolean> {
+    const { plan } = this.#task
+    // Told from the value, a time to live may be longer than that for which the tags began.
+    const isLonger = plan.ttl !== 0 && (entry.ttl === 0 || entry.ttl > plan.ttl)
+    const ms = entry.ttl === 0 ? 0 : entry.ttl + keepOf(plan)
+    const [stored] = await Promise.all([
+      this.#lease.commit(entry),
+      isLonger ? this.#tags.begin(plan.tags, ms) : undefined
+    ])
+    return stored
   }
 
   /** What is stored of a value, if it is. */

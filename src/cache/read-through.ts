@@ -46,6 +46,7 @@ export class ReadThrough {
     const names = unique.map((key) => this.#scope.name(key))
     const seen = force ? names.map(() => NOTHING) : await entries.findMany('getOrSetMany', names, plan.tags)
     const batch = new LoadBatch<T>(unique, load)
+    const chain = shared.flights.chain()
     const values = await Promise.all(
       unique.map((key, n) => {
         const task: LoadTask<T | undefined> = {
@@ -54,6 +55,7 @@ export class ReadThrough {
           load: (context) => batch.load(context),
           plan,
           force,
+          chain,
           ttlOf: (value) => (value === undefined ? undefined : ttlOf(value)),
           decided: () => batch.decided(key),
           entries,

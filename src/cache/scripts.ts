@@ -112,8 +112,7 @@ if before == '' and head == '' then
   return redis.call('GET', KEYS[1])
 end
 local sum = text(number + ARGV[3])
-local left = redis.call('PTTL', KEYS[1])
-store(before .. sum, left < 0 and '0' or text(left))
+redis.call('SET', KEYS[1], before .. sum, 'KEEPTTL')
 return sum`)
 
 /** Removes what is still ARGV[1]: a reader that found it damaged does not delete its replacement. */
@@ -124,9 +123,10 @@ return redis.call('UNLINK', KEYS[1])`)
 /**
  * Takes the lease ARGV[1] for ARGV[2] ms, unless there is a value, but for one whose header is ARGV[3], or somebody
  * else loads, or has just failed to. With ARGV[4] = 1 in any case. Answers the time of Redis, and what is there if it
- * was not taken: a value, or the head before it.
+ * was not taken: a value, or the head before it. After the time ARGV[5] it does nothing, and answers the time alone.
  */
 export const lease = defineScript(`${CONTENT}${PUT}
+if now > tonumber(ARGV[5]) then return { text(now) } end
 local content = redis.call('GET', KEYS[1])
 local head, value = take_apart(content)
 if ARGV[4] == '0' then
@@ -163,11 +163,10 @@ put('!E ' .. text(now + ARGV[2]) .. ' ' .. ARGV[3] .. '\\n', value, tonumber(ARG
 return 1`)
 
 /** Gives up the lease ARGV[1]; the value behind it stays. */
-export const release = defineScript(`${CONTENT}${STORE}${MINE}
+export const release = defineScript(`${CONTENT}${MINE}
 local _, value = take_apart(redis.call('GET', KEYS[1]))
 if value == '' then return redis.call('UNLINK', KEYS[1]) end
-local left = redis.call('PTTL', KEYS[1])
-store(value, left < 0 and '0' or text(left))
+redis.call('SET', KEYS[1], value, 'KEEPTTL')
 return 1`)
 
 /**

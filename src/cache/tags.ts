@@ -15,6 +15,8 @@ export type Versions = ReadonlyMap<string, string | null>
 export class Tags {
   readonly #commands: Commands
   readonly #keyPrefix: string
+  /** What is being asked in this moment: a thousand keys that begin together have the same tags. */
+  readonly #asked = new Map<string, Promise<string>>()
 
   constructor({ commands, keyPrefix }: { commands: Commands; keyPrefix: string }) {
     this.#commands = commands
@@ -28,11 +30,19 @@ export class Tags {
   /** The versions that an entry which begins now is to remember; they live for `ms` at least, with 0 for ever. */
   async begin(tags: readonly string[], ms: number): Promise<ReadonlyMap<string, string>> {
     if (tags.length === 0) return NO_TAGS
-    const versions = tags.map((tag) => {
-      const fresh = randomBytes(9).toString('base64url')
-      return this.#commands.script<string>(scripts.tagVersion, this.key(tag), [fresh, String(ms)])
-    })
-    return pair(tags, (await Promise.all(versions)).map(String))
+    const versions = await Promise.all(tags.map((tag) => this.#begin(tag, String(ms))))
+    return pair(tags, versions.map(String))
+  }
+
+  #begin(tag: string, ms: string): Promise<string> {
+    const question = `${ms} ${tag}`
+    const asked = this.#asked.get(question)
+    if (asked !== undefined) return asked
+    const fresh = randomBytes(9).toString('base64url')
+    const version = this.#commands.script<string>(scripts.tagVersion, this.key(tag), [fresh, ms])
+    if (this.#asked.size === 0) queueMicrotask(() => this.#asked.clear())
+    this.#asked.set(question, version)
+    return version
   }
 
   /** The versions of tags, in one round trip. */

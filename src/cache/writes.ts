@@ -91,7 +91,7 @@ export class Writes {
     const name = this.#scope.name(key)
     const ms = this.#scope.milliseconds(ttl)
     try {
-      return (await entries.judged(scripts.expire, name, [String(ms)])) === 1
+      return (await entries.judged(scripts.expire, name, [String(ms)], ms)) === 1
     } catch (error) {
       entries.failed('expire', error)
       return false

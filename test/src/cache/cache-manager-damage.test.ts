@@ -38,6 +38,18 @@ t.test('a damaged entry is removed only if it is unchanged', async (t) => {
   t.equal(cache.stats().damaged, 20)
 })
 
+t.test('a damaged entry that is no UTF-8 goes too, and a load waits for that and asks no more', async (t) => {
+  const { cache, name } = await open(t)
+  const broken = Buffer.from([0x7b, 0xff])
+  await client.set(name('read'), broken)
+  t.equal(await cache.get('read'), undefined)
+  await until(async () => (await client.exists(name('read'))) === 0)
+  await client.set(name('key'), broken)
+  t.equal(await cache.getOrSet('key', () => 'loaded'), 'loaded')
+  t.equal(await cache.get('key'), 'loaded')
+  t.ok(cache.stats().damaged < 10)
+})
+
 t.test('a failure to remove a damaged entry is counted, not thrown', async (t) => {
   const { cache, name, redisConnection } = await open(t)
   await client.set(name('key'), '{broken')

@@ -95,3 +95,12 @@ t.test('an entry of another version is not counted over', async (t) => {
   t.equal(await cache.increment('n'), undefined)
   t.equal(await client.get(`${keyPrefix}cache::n`), '@2 of a newer version')
 })
+
+t.test('a count with tags that is added to in its last millisecond ends, too', async (t) => {
+  const { cache, name } = await open(t)
+  const counts = cache.namespace('counts', { tags: ['counts'] })
+  for (let n = 0; n < 60; n++) {
+    await Promise.all(Array.from({ length: 50 }, () => counts.increment('key', 1, '5ms')))
+    t.not(await client.pTTL(name('key', 'counts')), -1)
+  }
+})

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { caches, gate } from '../../support/caches.js'
-import { until } from '../../support/redis.js'
+import { server, until } from '../../support/redis.js'
 
 const { open, client } = await caches(t)
 
@@ -63,4 +64,56 @@ t.test('the holder renews its lease while it loads, and no longer', async (t) =>
   value.open('value')
   await loaded
   t.ok((await client.pTTL(name('key'))) > 90_000)
+})
+
+t.test('a lease that is longer than a timer can be is not renewed all the time', async (t) => {
+  const { cache, commands } = await open(t)
+  const scripts = t.capture(commands, 'script', commands.script)
+  t.equal(await cache.getOrSet('key', () => sleep(50, 'value'), { lease: '100d' }), 'value')
+  t.equal(scripts().length, 2)
+})
+
+t.test('a load whose tags can not be read leaves no lease', async (t) => {
+  const { cache, keyPrefix, name } = await open(t)
+  await client.lPush(`${keyPrefix}tag:list`, 'of another type')
+  t.equal(await cache.getOrSet('key', () => 1, { tags: ['list'] }), 1)
+  await until(async () => (await client.exists(name('key'))) === 0)
+})
+
+t.test('a value that Redis refuses leaves no lease', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  const { client, open } = await caches(t, { url: redis.url, keyPrefix: 'test:' })
+  const { cache, name } = await open(t)
+  const load = async () => {
+    await client.configSet('maxmemory', '1')
+    return 1
+  }
+  t.equal(await cache.getOrSet('key', load), 1)
+  await until(async () => (await client.exists(name('key'))) === 0)
+})
+
+t.test('a lease that Redis comes to too late is not taken, by whatever clock', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  const { client, open } = await caches(t, { url: redis.url, keyPrefix: 'test:' })
+  const { cache, name, redisConnection, commands } = await open(t)
+  redis.freeze()
+  const keys = ['1', '2', '3']
+  await Promise.all(keys.map((key) => cache.getOrSet(key, () => 'away', { force: true })))
+  redis.thaw()
+  await until(() => redisConnection.state === 'ready')
+  await sleep(50)
+  t.equal(await client.exists(keys.map((key) => name(key))), 0)
+  // The clock of Redis was set forward, which it tells.
+  redisConnection.clock.observe(commands.clock.now() - 3_600_000)
+  await cache.getOrSet('1', () => 'loaded')
+  t.equal(await cache.get('1'), 'loaded')
+  t.ok(Math.abs(commands.clock.now() - Date.now()) < 1000)
+  t.test('a clock that goes on being wrong is Redis away', async (t) => {
+    t.capture(redisConnection.clock, 'observe', () => {})
+    t.capture(redisConnection.clock, 'now', () => 0)
+    t.equal(await cache.getOrSet('2', () => 'alone'), 'alone')
+    t.equal(await client.exists(name('2')), 0)
+  })
 })

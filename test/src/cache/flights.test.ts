@@ -212,6 +212,23 @@ t.test('what a load left behind loads and stores like anybody', async (t) => {
   t.equal(await cache.get('k'), 'again')
 })
 
+t.test('what a load left behind waits for the loads of others like anybody', async (t) => {
+  const { cache, name } = await open(t)
+  const left = gate()
+  let behind: Promise<unknown> | undefined
+  await cache.getOrSet('first', () => {
+    behind = left.opened.then(() => cache.getOrSet('key', () => t.fail('loads'), { wait: '20ms' }))
+    return 1
+  })
+  const value = gate<string>()
+  const loading = cache.getOrSet('key', () => value.opened)
+  await until(async () => (await client.exists(name('key'))) === 1)
+  left.open()
+  await until(() => cache.stats().coalesced === 1)
+  setTimeout(() => value.open('value'), 50)
+  t.same(await Promise.all([loading, behind]), ['value', 'value'])
+})
+
 t.test('lease and wait are durations, checked before anything is read', async (t) => {
   const { cache } = await openCache(t)
   await cache.set('k', 1)

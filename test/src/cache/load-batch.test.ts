@@ -163,3 +163,25 @@ t.test('with Redis away one call loads them all', async (t) => {
   )
   t.same(calls, [['a', 'b']])
 })
+
+t.test('the tags of a call are asked for once, however many keys it loads', async (t) => {
+  const { cache } = await open(t)
+  const keys = Array.from({ length: 1000 }, (_, n) => `${n}`)
+  const load = (missing: readonly string[]) => new Map(missing.map((key) => [key, key]))
+  await cache.getOrSetMany(keys, load, { tags: ['a', 'b', 'c', 'd', 'e'] })
+  t.match(cache.stats(), { loads: 1000, sets: 1000, errors: 0 })
+})
+
+t.test('a loader that asks for one of its own keys does not wait for itself', async (t) => {
+  const { cache } = await open(t)
+  const own = (key: string) => cache.getOrSet(key, () => `own ${key}`, { wait: '1h' })
+  const load = async (missing: readonly string[]) =>
+    new Map(await Promise.all(missing.map(async (key) => [key, await own(key)] as const)))
+  t.same(
+    await cache.getOrSetMany(['a', 'b'], load),
+    new Map([
+      ['a', 'own a'],
+      ['b', 'own b']
+    ])
+  )
+})

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { caches, gate } from '../../support/caches.js'
-import { until } from '../../support/redis.js'
+import { server, until } from '../../support/redis.js'
 
 const { open, client } = await caches(t)
 
@@ -98,6 +98,19 @@ t.test('past hardTimeout the load is aborted: its callers get 504, or what is st
   await until(async () => !String(await client.get(name('key'))).startsWith('!'))
 })
 
+t.test('a hardTimeout that is over before the loader runs does not leave the key to it', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  const { open } = await caches(t, { url: redis.url, keyPrefix: 'test:' })
+  const { cache } = await open(t)
+  redis.freeze()
+  const late = cache.getOrSet('key', () => t.fail('loads'), { force: true, hardTimeout: '50ms' })
+  await t.rejects(late, { code: 'FST_REDIS_AUTH_LOAD_TIMEOUT' })
+  redis.thaw()
+  t.equal(await cache.getOrSet('other', () => 1), 1)
+  t.equal(await cache.getOrSet('key', () => 'loaded'), 'loaded')
+})
+
 t.test('a hardTimeout also ends the wait for another process', async (t) => {
   const { cache, name } = await open(t)
   await client.set(name('key'), `!Lsomeone ${Date.now() + 60_000}\n`, { PX: 60_000 })
@@ -138,6 +151,25 @@ t.test('after a failure nobody loads for errorTtl, and callers get an error like
   await t.rejects(
     cache.getOrSet('text', () => 1),
     { name: 'Error', message: 'a string' }
+  )
+})
+
+t.test('whatever is thrown reaches the caller and is kept for errorTtl, and the lease ends', async (t) => {
+  const { cache, name } = await open(t)
+  const odd = [
+    Object.assign(new Error('odd'), { code: 1n }),
+    Object.create(null),
+    new Error('two\u2028lines')
+  ]
+  for (const [n, error] of odd.entries()) {
+    const failing = cache.getOrSet(`${n}`, () => Promise.reject(error), { errorTtl: '1m' })
+    t.equal(await failing.catch((reason) => reason), error)
+    t.match(await client.get(name(`${n}`)), /^!E /)
+    await t.rejects(cache.getOrSet(`${n}`, () => t.fail('loads')))
+  }
+  await t.rejects(
+    cache.getOrSet('2', () => t.fail('loads')),
+    { message: 'two\u2028lines' }
   )
 })
 
@@ -314,4 +346,18 @@ t.test('loads behind the scenes end before the connection is closed, or are drop
     t.equal(await elsewhere.getOrSet('key', () => 'free', { wait: '1ms' }), finishes ? 'new' : 'free')
     t.equal(await cache.getOrSet('key', () => 'closed'), 'closed')
   }
+})
+
+t.test('a load that is dropped when its process closes is not a failure to others', async (t) => {
+  const { cache, redisConnection, keyPrefix } = await withStale(t)
+  const { cache: elsewhere } = await open(t, { keyPrefix })
+  const began = gate()
+  const load = () => {
+    began.open()
+    return new Promise(() => {})
+  }
+  t.equal(await cache.getOrSet('key', load, { staleFor: '1m', errorTtl: '1m' }), 'old')
+  await began.opened
+  await redisConnection.close()
+  t.equal(await elsewhere.getOrSet('key', () => 'new'), 'new')
 })

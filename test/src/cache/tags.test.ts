@@ -70,6 +70,13 @@ t.test('the version of a tag lives at least as long as what it guards', async (t
   t.ok((await left()) > 3_590_000, 'a shorter one changes nothing')
   await cache.getOrSet('stale', () => 1, { ttl: '1h', staleFor: '1h', tags: ['tag'] })
   t.ok((await left()) > 2 * 3_590_000)
+  await cache.getOrSet('told', () => 1, { ttl: () => '7d', tags: ['tag'] })
+  t.ok((await left()) > 7 * 86_390_000, 'a time to live that is told from the value')
+  await cache.expire('told', '14d')
+  t.ok((await left()) > 14 * 86_390_000, 'one that is given later')
+  await cache.getOrSet('told ever', () => 1, { ttl: () => 'forever', tags: ['tag'] })
+  t.equal(await left(), -1)
+  await cache.invalidateTags('tag')
   await cache.set('ever', 1, { ttl: 'forever', tags: ['tag'] })
   t.equal(await left(), -1)
   await cache.set('short', 1, { ttl: '1m', tags: ['tag'] })
@@ -98,7 +105,7 @@ t.test('an invalidation while a load runs leaves nothing of it to be found', asy
 
 t.test('tags may be any text, and an increment keeps them', async (t) => {
   const { cache } = await open(t)
-  for (const tag of ['__proto__', ' ', 'a"b\nc', '{}', 'é', '0']) {
+  for (const tag of ['__proto__', ' ', 'a"b\nc', '{}', 'é', '0', '\u2028']) {
     await cache.set('count', 5, { tags: [tag] })
     t.equal(await cache.increment('count', 2), 7)
     t.equal(await cache.get('count'), 7)
