@@ -8,7 +8,7 @@ import { lookups } from './lookups.js'
 import { questions } from './question.js'
 import { enclose } from './route-hooks.js'
 import type { CacheSettings } from './settings.js'
-import { acceptWork, beginWork, isWithinWork, repeatsSecure, type Turn } from './turns.js'
+import { acceptWork, beginWork, isWithinWork, repeatedConnection, type Turn } from './turns.js'
 
 /** Answers a route from the cache, in its last preHandler, and keeps what its handler answers, in its first onSend. */
 export function answerFromCache(
@@ -25,7 +25,7 @@ export function answerFromCache(
 
   /** What is to be done with a request, once it is known. */
   async function decide(request: FastifyRequest, reply: FastifyReply, next: () => void): Promise<() => void> {
-    if (repeatsSecure()) Object.assign(request.raw.socket, { encrypted: true })
+    Object.assign(request.raw.socket, repeatedConnection())
     const question = ask(request)
     if (typeof question === 'string') return () => leaveAlone(request, question, next)
     const { key, wishes } = question

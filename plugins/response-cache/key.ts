@@ -47,11 +47,9 @@ export function routeKey(
   return `${normalizePath(path)} ${hash(JSON.stringify(variant), 16)}`
 }
 
-/** The port that a process listens on is its own affair: processes that are asked directly share their answers. One that is made up is not. */
-function originOf({ protocol, hostname, port, socket }: FastifyRequest): string {
-  return port === null || port === socket.localPort
-    ? `${protocol}://${hostname}`
-    : `${protocol}://${hostname}:${port}`
+/** The port that a process listens on is its own affair: processes that are asked directly share their answers. All else in a Host is the client's, and comes back in links. */
+function originOf({ protocol, host, hostname, socket }: FastifyRequest): unknown[] {
+  return host === `${hostname}:${socket.localPort}` ? [protocol, hostname, 'own port'] : [protocol, host]
 }
 
 /** The parameters as they are written, by name: two spellings are two entries, and never one for two meanings. */

@@ -35,9 +35,12 @@ export function lookups(routes: CacheManager, { auth, vary, staleFor }: CacheSet
       return [!wishes.noCache && isWelcome(found, wishes) ? { found } : undefined, 'request']
     }
     const repeated = staleFor === undefined ? undefined : repeat(request)
-    const secure = request.protocol === 'https'
+    const { localPort } = request.socket
+    const connection = { encrypted: request.protocol === 'https', localPort }
     const refresh = async (stale: StoredAnswer) =>
-      repeated && !stale.strict ? offerWork(key, secure, () => request.server.inject(repeated)) : undefined
+      repeated && !stale.strict
+        ? offerWork(key, connection, () => request.server.inject(repeated))
+        : undefined
     const turn = (force: boolean) => {
       const options = { ttl: timeToLive, tags, staleFor, force }
       return takeTurn((load) => routes.getOrSet(key, load, options), refresh)

@@ -56,13 +56,19 @@ export function takeTurn(
   })
 }
 
+/** TLS, and the port of this process: both tell what an answer is found by. */
+export interface Connection {
+  readonly encrypted: boolean
+  readonly localPort: number | undefined
+}
+
 /** A handler that runs for others, in the calls that come of it. */
 interface Work {
   readonly key: string
   /** Set while the request that is to run it has not arrived yet. */
   offered: Done | undefined
-  /** Whether that request is one over TLS, which inject() does not know. */
-  readonly secure: boolean
+  /** What inject() does not know of the connection of that request. */
+  readonly connection?: Connection
   running: boolean
   readonly within: Work | undefined
 }
@@ -71,7 +77,7 @@ const chain = new AsyncLocalStorage<Work>()
 
 /** Begins work on `key`. What is run within it must not wait for it when it asks for the same answer. */
 export function beginWork(key: string, lead: Done): { done: Done; run(next: () => void): void } {
-  const work: Work = { key, offered: undefined, secure: false, running: true, within: chain.getStore() }
+  const work: Work = { key, offered: undefined, running: true, within: chain.getStore() }
   return {
     done(answer) {
       work.running = false
@@ -84,7 +90,7 @@ export function beginWork(key: string, lead: Done): { done: Done; run(next: () =
 /** Calls `send`, whose request is to run its handler for the answer of `key`: known by what it comes of, which no header can feign. */
 export const offerWork = (
   key: string,
-  secure: boolean,
+  connection: Connection,
   send: () => Promise<unknown>
 ): Promise<StoredAnswer | undefined> =>
   new Promise((done) => {
@@ -92,15 +98,15 @@ export const offerWork = (
       work.running = false
       done(answer)
     }
-    const work: Work = { key, offered: end, secure, running: true, within: chain.getStore() }
+    const work: Work = { key, offered: end, connection, running: true, within: chain.getStore() }
     const ended = () => end()
     chain.run(work, () => send().then(ended, ended))
   })
 
-/** Whether this request repeats one over TLS. */
-export function repeatsSecure(): boolean {
+/** The connection of the request that this one repeats. */
+export function repeatedConnection(): Connection | undefined {
   const work = chain.getStore()
-  return work?.offered !== undefined && work.secure
+  return work?.offered && work.connection
 }
 
 /** The offer to run the handler for `key` that this request comes of, once. */

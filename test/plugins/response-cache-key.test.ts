@@ -175,3 +175,17 @@ t.test(
     t.equal(runs, 2)
   }
 )
+
+t.test('whatever is said for a port is in the answer of those alone who say it', async (t) => {
+  const { app } = await open(t)
+  app.get('/x', { config: { cache: '30s' } }, async ({ host }) => `//${host}/y`)
+  const origin = await app.listen({ port: 0 })
+  const get = async (host: string) => {
+    const [response] = await once(send(`${origin}/x`, { headers: { host } }).end(), 'response')
+    return String(await response.toArray())
+  }
+  const { port } = new URL(origin)
+  // The second is what somebody says to a proxy that stands before this process.
+  for (const host of ['a.example:"><script>', `a.example:${port}`, 'a.example'])
+    t.equal(await get(host), `//${host}/y`)
+})
