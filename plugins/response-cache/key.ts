@@ -5,9 +5,8 @@ import type { CacheSettings } from './settings.js'
 
 /** The path of a request target, and its query without the question mark. */
 function split(url: string): [path: string, query: string] {
-  const [target = ''] = url.split('#', 1)
-  const at = target.indexOf('?')
-  return at === -1 ? [target, ''] : [target.slice(0, at), target.slice(at + 1)]
+  const at = url.search(/[?#]/)
+  return at === -1 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)]
 }
 
 /** A path in one spelling: `%41` is `A`, and `%2f` is `%2F` (RFC 3986, section 6.2.2), so that no spelling escapes an invalidation. */

@@ -22,6 +22,8 @@ export function questions(route: RouteOptions, settings: CacheSettings) {
     const { headers } = request
     const wishes = wishesOf(headers)
     const path = pathOf(request)
+    // No target has a fragment (RFC 9112, section 3.2), but Node takes it, and Fastify reads it as query.
+    if (request.url.includes('#')) return 'fragment'
     if (auth === 'bypass' && headers.authorization !== undefined) return 'authorization'
     if (auth === 'bypass' && headers.cookie !== undefined) return 'cookie'
     if (headers.range !== undefined) return 'range'

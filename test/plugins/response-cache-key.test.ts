@@ -127,6 +127,20 @@ t.test('who sends a Host of his own has it in his own answer alone', async (t) =
   t.equal(fate(answer), 'fwd=uri-miss; stored')
 })
 
+t.test('what a client sends as a fragment reaches nobody else', async (t) => {
+  const { app } = await open(t)
+  app.get('/x', { config: { cache: '30s' } }, async ({ query }) => query)
+  const { port } = new URL(await app.listen({ port: 0 }))
+  const get = async (path: string) => {
+    const [response] = await once(send({ port, path, agent: false }).end(), 'response')
+    return String(await response.toArray())
+  }
+  t.equal(await get('/x#evil=1'), '{"evil":"1"}')
+  t.equal(await get('/x?a=1#evil=1'), '{"a":"1#evil=1"}')
+  t.equal(await get('/x'), '{}')
+  t.equal(await get('/x?a=1'), '{"a":"1"}')
+})
+
 t.test('routes of one path that Fastify tells apart by constraints do not mix', async (t) => {
   const { app } = await open(t)
   const config = { cache: '30s' } as const
