@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { hash } from '../../src/crypto/hash.js'
 import { verifiedUsers } from '../authenticate.js'
+import { sentHeader } from './sent-header.js'
 import type { CacheSettings } from './settings.js'
 
 /** The path of a request target, and its query without the question mark. */
@@ -34,12 +35,11 @@ export function routeKey(
   constraints: readonly string[]
 ): string {
   const [path, query] = split(request.url)
-  const { headers } = request
   const variant = [
     originOf(request),
     constraints,
     sorted(query, settings.query),
-    settings.vary.map((name) => normalizeValue(headers[name])),
+    settings.vary.map((name) => normalizeValue(sentHeader(request, name))),
     settings.auth === 'vary' ? userOf(request) : null,
     settings.key?.(request) ?? null
   ]
@@ -81,9 +81,8 @@ const normalizeValue = (value: string | string[] | undefined): string | null =>
 
 /** Whom an answer belongs to: who was authenticated by us, or a hash of what was sent to authenticate. */
 function userOf(request: FastifyRequest): string | null {
-  const { user, headers } = request as FastifyRequest & { user?: { sub: string } }
+  const { user } = request as FastifyRequest & { user?: { sub: string } }
   if (user !== undefined && verifiedUsers.has(user)) return `user ${user.sub}`
-  const { authorization, cookie } = headers
-  if (authorization === undefined && cookie === undefined) return null
-  return hash(JSON.stringify([authorization ?? null, cookie ?? null]))
+  const credentials = ['authorization', 'cookie'].map((name) => sentHeader(request, name) ?? null)
+  return credentials.every((credential) => credential === null) ? null : hash(JSON.stringify(credentials))
 }

@@ -1,6 +1,7 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import { type Wishes, wishesOf } from './cache-control.js'
 import { pathOf, pathTag, routeKey } from './key.js'
+import { sentHeader } from './sent-header.js'
 import { type CacheSettings, list } from './settings.js'
 
 /** What a request asks the cache. */
@@ -24,8 +25,8 @@ export function questions(route: RouteOptions, settings: CacheSettings) {
     const path = pathOf(request)
     // No target has a fragment (RFC 9112, section 3.2), but Node takes it, and Fastify reads it as query.
     if (request.url.includes('#')) return 'fragment'
-    if (auth === 'bypass' && headers.authorization !== undefined) return 'authorization'
-    if (auth === 'bypass' && headers.cookie !== undefined) return 'cookie'
+    if (auth === 'bypass' && sentHeader(request, 'authorization') !== undefined) return 'authorization'
+    if (auth === 'bypass' && sentHeader(request, 'cookie') !== undefined) return 'cookie'
     if (headers.range !== undefined) return 'range'
     if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined)
       return 'precondition'
