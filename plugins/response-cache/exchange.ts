@@ -54,7 +54,8 @@ export function serve(
   reply.header('age', Math.floor(ageOf(found)))
   // When it was made, as any cache says: by it others tell how old Expires lets it become.
   reply.header('date', new Date(found.date).toUTCString())
-  reply.send(bodyOf(found) ?? undefined)
+  // It was serialized when it was made: a serializer of the host is not for text.
+  reply.serializer(String).send(bodyOf(found) ?? undefined)
 }
 
 /** onSend: hands out what the handler has answered, and completes the headers of every answer. */

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyContextConfig } from 'fastify'
+import Fastify, { type FastifyContextConfig, type FastifyReply, type FastifyRequest } from 'fastify'
 import t from 'tap'
 import redisAuth, { type RouteCacheOptions, type RouteInvalidation } from '../../index.js'
 import { cachedRoutes, fate, warnings } from '../support/cached-routes.js'
@@ -82,6 +82,19 @@ t.test('status, headers and body are those of the handler, byte for byte', async
       { ...headers, 'x-number': String(headers['x-number']) },
       { ...expected, 'x-number': String(expected['x-number']) }
     )
+  }
+})
+
+t.test('what a serializer of the route has made is not serialized again', async (t) => {
+  const { app } = await open(t)
+  const preHandler = async (_request: FastifyRequest, reply: FastifyReply) => {
+    reply.type('text/csv').serializer(({ cells }: { cells: string[] }) => cells.join(';'))
+  }
+  app.get('/x', { config: { cache: '30s' }, preHandler }, async () => ({ cells: ['a', 'b'] }))
+  for (const expected of ['fwd=uri-miss; stored', 'hit']) {
+    const answer = await app.inject('/x')
+    t.match(answer, { statusCode: 200, body: 'a;b', headers: { 'content-type': 'text/csv' } })
+    t.equal(fate(answer), expected)
   }
 })
 
