@@ -10,20 +10,49 @@ function split(url: string): [path: string, query: string] {
   return at === -1 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)]
 }
 
-/** A path in one spelling: `%41` is `A`, and `%2f` is `%2F` (RFC 3986, section 6.2.2), so that no spelling escapes an invalidation. */
-export const normalizePath = (path: string): string =>
+/** A path in one spelling: `%41` is `A`, and `%2f` is `%2F` (RFC 3986, section 6.2.2). */
+const normalizePath = (path: string): string =>
   path.replace(/%[0-9a-f]{2}/gi, (escaped) => {
     const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16))
     return /[\w.~-]/.test(character) ? character : escaped.toUpperCase()
   })
 
-export const pathOf = ({ url }: FastifyRequest): string => normalizePath(split(url)[0])
+/**
+ * What a path is invalidated by: the same for all that a router may be told to take for one path, in whatever escapes,
+ * case or slashes, with a `;` or as a whole URL, so that no spelling escapes. Where the router is stricter, more is
+ * invalidated than has to be.
+ */
+function pathName(path: string): string {
+  const [plain = ''] = path.replace(/^https?:\/\/[^/]*/i, '').split(';', 1)
+  return decoded(plain)
+    .replace(/\/+/g, '/')
+    .replace(/(?<=.)\/$/, '')
+    .toLowerCase()
+    .replace(/[^!-~]/gu, encodeURIComponent)
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** As it was asked for. */
+export const pathOf = ({ url }: FastifyRequest): string => split(url)[0]
+
+/** Longer paths leave no room in a key, or a tag, of 1 KB. */
+const LONGEST_PATH = 900
+
+/** Whether a path is too long to be cached. */
+export const isTooLong = (path: string): boolean => Buffer.byteLength(pathName(path)) > LONGEST_PATH
 
 /** The tag of every answer of a path. No app has such a tag: it begins with a character that its own are not to begin with. */
-export const pathTag = (path: string): string => `@route:${path}`
+export const pathTag = (path: string): string => `@route:${pathName(path)}`
 
 /** The entries of the paths that a glob matches: the path stands before the space, what varies behind it. */
-export const pathGlob = (glob: string): string => `${glob} *`
+export const pathGlob = (glob: string): string => `${pathName(glob)} *`
 
 /**
  * The key of what a request would be answered: its path, and a hash of what else the answer depends on. The origin is part
@@ -38,12 +67,13 @@ export function routeKey(
   const variant = [
     originOf(request),
     constraints,
+    normalizePath(path),
     sorted(query, settings.query),
     settings.vary.map((name) => normalizeValue(sentHeader(request, name))),
     settings.auth === 'vary' ? userOf(request) : null,
     settings.key?.(request) ?? null
   ]
-  return `${normalizePath(path)} ${hash(JSON.stringify(variant), 16)}`
+  return `${pathName(path)} ${hash(JSON.stringify(variant), 16)}`
 }
 
 /** The port that a process listens on is its own affair: processes that are asked directly share their answers. All else in a Host is the client's, and comes back in links. */
@@ -65,11 +95,7 @@ function sorted(query: string, only: readonly string[] | undefined): string[] {
 /** The name of a parameter; of `filter[size]=1`, which some parsers read as an object, `filter`. */
 function parameterName(parameter: string): string {
   const [name = ''] = parameter.split('=', 1)
-  try {
-    return decodeURIComponent(name.replaceAll('+', ' ')).split('[', 1)[0]!
-  } catch {
-    return name
-  }
+  return decoded(name.replaceAll('+', ' ')).split('[', 1)[0]!
 }
 
 const normalizeValue = (value: string | string[] | undefined): string | null =>

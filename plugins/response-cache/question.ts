@@ -1,6 +1,6 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import { type Wishes, wishesOf } from './cache-control.js'
-import { pathOf, pathTag, routeKey } from './key.js'
+import { isTooLong, pathOf, pathTag, routeKey } from './key.js'
 import { sentHeader } from './sent-header.js'
 import { type CacheSettings, list } from './settings.js'
 
@@ -10,9 +10,6 @@ export interface Question {
   readonly tags: readonly string[]
   readonly wishes: Wishes
 }
-
-/** Longer paths leave no room in a key, or a tag, of 1 KB. */
-const LONGEST_PATH = 900
 
 /** What the requests of a route ask the cache, or in a word for Cache-Status why they do not. Throws what the route's own functions throw. */
 export function questions(route: RouteOptions, settings: CacheSettings) {
@@ -31,7 +28,7 @@ export function questions(route: RouteOptions, settings: CacheSettings) {
     if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined)
       return 'precondition'
     if (wishes.noStore) return 'no-store'
-    if (Buffer.byteLength(path) > LONGEST_PATH) return 'uri-too-long'
+    if (isTooLong(path)) return 'uri-too-long'
     return {
       key: routeKey(request, settings, constraints),
       tags: [pathTag(path), ...list(typeof tags === 'function' ? tags(request) : tags)],
