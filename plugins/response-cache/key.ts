@@ -63,17 +63,19 @@ export function routeKey(
   settings: CacheSettings,
   constraints: readonly string[]
 ): string {
-  const [path, query] = split(request.url)
   const variant = [
     originOf(request),
     constraints,
-    normalizePath(path),
-    sorted(query, settings.query),
+    // The second is what rewriteUrl made the first of: it may have named a tenant or a language that hooks read there.
+    [request.url, request.originalUrl].map((url) => {
+      const [path, query] = split(url)
+      return [normalizePath(path), sorted(query, settings.query)]
+    }),
     settings.vary.map((name) => normalizeValue(sentHeader(request, name))),
     settings.auth === 'vary' ? userOf(request) : null,
     settings.key?.(request) ?? null
   ]
-  return `${pathName(path)} ${hash(JSON.stringify(variant), 16)}`
+  return `${pathName(pathOf(request))} ${hash(JSON.stringify(variant), 16)}`
 }
 
 /** The port that a process listens on is its own affair: processes that are asked directly share their answers. All else in a Host is the client's, and comes back in links. */

@@ -203,3 +203,18 @@ t.test('whatever is said for a port is in the answer of those alone who say it',
   for (const host of ['a.example:"><script>', `a.example:${port}`, 'a.example'])
     t.equal(await get(host), `//${host}/y`)
 })
+
+t.test('what rewriteUrl takes out of a URL counts', async (t) => {
+  const rewriteUrl = ({ url = '' }) => url.replace(/^\/(?:de|en)\//, '/')
+  const { app } = await open(t, {}, { rewriteUrl })
+  app.get('/x', { config: { cache: '30s' } }, async ({ originalUrl }) => originalUrl)
+  app.post('/x', async () => 'x')
+  for (const expected of ['fwd=uri-miss; stored', 'hit'])
+    for (const url of ['/de/x', '/en/x']) {
+      const answer = await app.inject(url)
+      t.equal(answer.body, url)
+      t.equal(fate(answer), expected)
+    }
+  await app.inject({ method: 'POST', url: '/de/x' })
+  t.equal(fate(await app.inject('/en/x')), 'fwd=uri-miss; stored')
+})
