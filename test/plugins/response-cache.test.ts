@@ -98,6 +98,22 @@ t.test('what a serializer of the route has made is not serialized again', async 
   }
 })
 
+for (const memory of [false, true])
+  t.test(`a hook may add to a header of many values, ${memory ? 'with' : 'without'} a memory`, async (t) => {
+    const { app } = await open(t, { cache: { memory } })
+    app.addHook('onSend', async (_request, reply) => {
+      const links = reply.getHeader('link') as unknown as string[]
+      links.splice(2, 1, 'c')
+    })
+    app.get('/x', { config: { cache: '30s' } }, async (_request, reply) =>
+      reply.header('link', ['a', 'b'] as never).send('x')
+    )
+    for (const _ of ['made', 'served', 'remembered']) {
+      const answers = await Promise.all([app.inject('/x'), app.inject('/x')])
+      for (const { headers } of answers) t.strictSame(headers.link, ['a', 'b', 'c'])
+    }
+  })
+
 t.test('headers that hooks set for each request are those of the request; others are put back', async (t) => {
   const { app } = await open(t)
   let requests = 0
