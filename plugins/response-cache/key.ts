@@ -73,9 +73,17 @@ export function routeKey(
     }),
     settings.vary.map((name) => normalizeValue(sentHeader(request, name))),
     settings.auth === 'vary' ? userOf(request) : null,
-    settings.key?.(request) ?? null
+    keyOf(request, settings)
   ]
   return `${pathName(pathOf(request))} ${hash(JSON.stringify(variant), 16)}`
+}
+
+/** What the route says for itself. What is no string might be the same for all, as every promise is to JSON. */
+function keyOf(request: FastifyRequest, settings: CacheSettings): string | null {
+  if (settings.key === undefined) return null
+  const key: unknown = settings.key(request)
+  if (typeof key !== 'string') throw new TypeError('"config.cache.key" must return a string')
+  return key
 }
 
 /** The port that a process listens on is its own affair: processes that are asked directly share their answers. All else in a Host is the client's, and comes back in links. */

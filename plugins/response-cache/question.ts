@@ -24,6 +24,7 @@ export function questions(route: RouteOptions, settings: CacheSettings) {
     if (request.url.includes('#')) return 'fragment'
     if (auth === 'bypass' && sentHeader(request, 'authorization') !== undefined) return 'authorization'
     if (auth === 'bypass' && sentHeader(request, 'cookie') !== undefined) return 'cookie'
+    if (request.body != null) return 'body'
     if (headers.range !== undefined) return 'range'
     if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined)
       return 'precondition'

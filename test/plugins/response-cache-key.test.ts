@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { request as send } from 'node:http'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyRequest } from 'fastify'
 import t from 'tap'
 import { build } from '../support/app.js'
 import { cachedRoutes, fate, warnings } from '../support/cached-routes.js'
@@ -99,6 +99,29 @@ t.test('what the route says counts, and a route that can not say it is not cache
   t.match(warnings(lines), [
     { event: 'route.not-cached', method: 'GET', url: '/x', err: { message: 'no plan' } }
   ])
+})
+
+t.test('a key that is no string leaves a request uncached', async (t) => {
+  const { app, lines } = await open(t)
+  const key = async ({ headers }: FastifyRequest) => headers['x-plan']
+  const config = { cache: { ttl: '30s', key } } as unknown as FastifyContextConfig
+  app.get('/x', { config }, async ({ headers }) => headers['x-plan'])
+  for (const plan of ['free', 'gold']) {
+    const answer = await app.inject({ url: '/x', headers: { 'x-plan': plan } })
+    t.equal(answer.body, plan)
+    t.equal(fate(answer), 'fwd=bypass; detail=failed')
+  }
+  t.match(warnings(lines)[0], { err: { message: '"config.cache.key" must return a string' } })
+})
+
+t.test('where the app reads the body of a GET, what it makes of one reaches nobody else', async (t) => {
+  const { app } = await open(t)
+  app.addHttpMethod('GET', { hasBody: true })
+  app.get('/x', { config: { cache: '30s' } }, async ({ body }) => body ?? 'none')
+  const evil = await app.inject({ method: 'GET', url: '/x', payload: { evil: 1 } })
+  t.equal(evil.body, '{"evil":1}')
+  t.equal(fate(evil), 'fwd=bypass; detail=body')
+  t.equal((await app.inject('/x')).body, 'none')
 })
 
 t.test('tags that can not be had, or are none, leave a request uncached', async (t) => {
