@@ -1,4 +1,4 @@
-import { finished } from 'node:stream'
+import { finished, Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { makePrivate } from './cache-control.js'
 import { addCacheStatus, type CacheStatus } from './cache-status.js'
@@ -54,7 +54,8 @@ export function serve(
   reply.header('age', Math.floor(ageOf(found)))
   // When it was made, as any cache says: by it others tell how old Expires lets it become.
   reply.header('date', new Date(found.date).toUTCString())
-  reply.send(bodyOf(found) ?? undefined)
+  // It was serialized when it was made: a serializer of the host is not for text.
+  reply.serializer(String).send(bodyOf(found) ?? undefined)
 }
 
 /** onSend: hands out what the handler has answered, and completes the headers of every answer. */
@@ -86,7 +87,8 @@ export async function complete(
   }
   addCacheStatus(reply, status)
   if (isStorableStatus(reply.statusCode)) addDirectives(reply, rules)
-  return reply.statusCode < 300 && isUnmodified(conditions, reply) ? withoutBody(request, reply, body) : body
+  if (reply.statusCode >= 300 || !isDroppable(body) || !isUnmodified(conditions, reply)) return body
+  return withoutBody(request, reply, body)
 }
 
 /** A weak ETag, where the handler has set none. */
@@ -108,6 +110,10 @@ function addDirectives(reply: FastifyReply, { auth, vary }: AnswerRules): void {
     reply.header('vary', [...(named === undefined ? [] : [named]), ...missing].join(', '))
 }
 
+/** Of others, such as a Response, only Fastify knows the status, and how to end them. */
+const isDroppable = (body: unknown) =>
+  body == null || typeof body === 'string' || Buffer.isBuffer(body) || body instanceof Readable
+
 /** 304 Not Modified: RFC 9110, section 15.4.5. */
 function withoutBody(request: FastifyRequest, reply: FastifyReply, body: unknown): unknown {
   reply.code(304)
@@ -115,5 +121,7 @@ function withoutBody(request: FastifyRequest, reply: FastifyReply, body: unknown
   if (request.method === 'HEAD') return body
   reply.removeHeader('content-type')
   reply.removeHeader('content-length')
+  // Its file would stay open, and an error of it, which nobody hears, would end the process.
+  if (body instanceof Readable) body.on('error', () => {}).destroy()
   return null
 }

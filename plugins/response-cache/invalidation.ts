@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CacheManager } from '../../src/cache/cache-manager.js'
 import { LogEvent } from '../../src/log.js'
-import { normalizePath, pathGlob, pathOf, pathTag } from './key.js'
+import { isTooLong, pathGlob, pathOf, pathTag } from './key.js'
 import { isGlob, list, type RouteInvalidation } from './settings.js'
 
 /** Methods that change nothing (RFC 9110, section 9.2.1, and those registered since). */
@@ -28,7 +28,7 @@ export async function invalidate(
     }
     const [keys, patterns, paths] = [named('keys'), named('patterns'), named('routes')]
     const exact = paths.filter((path) => !isGlob(path))
-    const tags = [...named('tags'), ...exact.map((path) => pathTag(normalizePath(path)))]
+    const tags = [...named('tags'), ...exact.map(pathTag)]
     // The cache does not tell "not there" from "Redis is away"; it counts what was not served.
     const failed = cache.stats().errors
     await Promise.all([
@@ -54,6 +54,7 @@ export const OWN_PATHS: RouteInvalidation = {
       .filter((location) => location !== undefined && URL.canParse(String(location), here))
       .map((location) => new URL(String(location), here))
       .filter(({ origin }) => origin === new URL(here).origin)
-    return [pathOf(request), ...named.map(({ pathname }) => normalizePath(pathname))].map(pathTag)
+    const paths = [pathOf(request), ...named.map(({ pathname }) => pathname)]
+    return paths.filter((path) => !isTooLong(path)).map(pathTag)
   }
 }

@@ -1,29 +1,58 @@
 import type { FastifyRequest } from 'fastify'
 import { hash } from '../../src/crypto/hash.js'
 import { verifiedUsers } from '../authenticate.js'
+import { sentHeader } from './sent-header.js'
 import type { RouteCacheSettings } from './settings.js'
 
 /** The path of a request target, and its query without the question mark. */
 function split(url: string): [path: string, query: string] {
-  const [target = ''] = url.split('#', 1)
-  const at = target.indexOf('?')
-  return at === -1 ? [target, ''] : [target.slice(0, at), target.slice(at + 1)]
+  const at = url.search(/[?#]/)
+  return at === -1 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)]
 }
 
-/** A path in one spelling: `%41` is `A`, and `%2f` is `%2F` (RFC 3986, section 6.2.2), so that no spelling escapes an invalidation. */
-export const normalizePath = (path: string): string =>
+/** A path in one spelling: `%41` is `A`, and `%2f` is `%2F` (RFC 3986, section 6.2.2). */
+const normalizePath = (path: string): string =>
   path.replace(/%[0-9a-f]{2}/gi, (escaped) => {
     const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16))
     return /[\w.~-]/.test(character) ? character : escaped.toUpperCase()
   })
 
-export const pathOf = ({ url }: FastifyRequest): string => normalizePath(split(url)[0])
+/**
+ * What a path is invalidated by: the same for all that a router may be told to take for one path, in whatever escapes,
+ * case or slashes, with a `;` or as a whole URL, so that no spelling escapes. Where the router is stricter, more is
+ * invalidated than has to be.
+ */
+function pathName(path: string): string {
+  const [plain = ''] = path.replace(/^https?:\/\/[^/]*/i, '').split(';', 1)
+  return decoded(plain)
+    .replace(/\/+/g, '/')
+    .replace(/(?<=.)\/$/, '')
+    .toLowerCase()
+    .replace(/[^!-~]/gu, encodeURIComponent)
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** As it was asked for. */
+export const pathOf = ({ url }: FastifyRequest): string => split(url)[0]
+
+/** Longer paths leave no room in a key, or a tag, of 1 KB. */
+const LONGEST_PATH = 900
+
+/** Whether a path is too long to be cached. */
+export const isTooLong = (path: string): boolean => Buffer.byteLength(pathName(path)) > LONGEST_PATH
 
 /** The tag of every answer of a path. A tag of an app that reads like it means the same. */
-export const pathTag = (path: string): string => `@route:${path}`
+export const pathTag = (path: string): string => `@route:${pathName(path)}`
 
 /** The entries of the paths that a glob matches: the path stands before the space, what varies behind it. */
-export const pathGlob = (glob: string): string => `${glob} *`
+export const pathGlob = (glob: string): string => `${pathName(glob)} *`
 
 /**
  * The key of what a request would be answered: its path, and a hash of what else the answer depends on. The origin is part
@@ -34,24 +63,32 @@ export function routeKey(
   settings: RouteCacheSettings,
   constraints: readonly string[]
 ): string {
-  const [path, query] = split(request.url)
-  const { headers } = request
   const variant = [
     originOf(request),
     constraints,
-    sorted(query, settings.query),
-    settings.vary.map((name) => normalizeValue(headers[name])),
+    // The second is what rewriteUrl made the first of: it may have named a tenant or a language that hooks read there.
+    [request.url, request.originalUrl].map((url) => {
+      const [path, query] = split(url)
+      return [normalizePath(path), sorted(query, settings.query)]
+    }),
+    settings.vary.map((name) => normalizeValue(sentHeader(request, name))),
     settings.auth === 'vary' ? userOf(request) : null,
-    settings.key?.(request) ?? null
+    keyOf(request, settings)
   ]
-  return `${normalizePath(path)} ${hash(JSON.stringify(variant), 16)}`
+  return `${pathName(pathOf(request))} ${hash(JSON.stringify(variant), 16)}`
 }
 
-/** The port that a process listens on is its own affair: processes that are asked directly share their answers. One that is made up is not. */
-function originOf({ protocol, hostname, port, socket }: FastifyRequest): string {
-  return port === null || port === socket.localPort
-    ? `${protocol}://${hostname}`
-    : `${protocol}://${hostname}:${port}`
+/** What the route says for itself. What is no string might be the same for all, as every promise is to JSON. */
+function keyOf(request: FastifyRequest, settings: RouteCacheSettings): string | null {
+  if (settings.key === undefined) return null
+  const key: unknown = settings.key(request)
+  if (typeof key !== 'string') throw new TypeError('"config.cache.key" must return a string')
+  return key
+}
+
+/** The port that a process listens on is its own affair: processes that are asked directly share their answers. All else in a Host is the client's, and comes back in links. */
+function originOf({ protocol, host, hostname, socket }: FastifyRequest): unknown[] {
+  return host === `${hostname}:${socket.localPort}` ? [protocol, hostname, 'own port'] : [protocol, host]
 }
 
 /** The parameters as they are written, by name: two spellings are two entries, and never one for two meanings. */
@@ -68,11 +105,7 @@ function sorted(query: string, only: readonly string[] | undefined): string[] {
 /** The name of a parameter; of `filter[size]=1`, which some parsers read as an object, `filter`. */
 function parameterName(parameter: string): string {
   const [name = ''] = parameter.split('=', 1)
-  try {
-    return decodeURIComponent(name.replaceAll('+', ' ')).split('[', 1)[0]!
-  } catch {
-    return name
-  }
+  return decoded(name.replaceAll('+', ' ')).split('[', 1)[0]!
 }
 
 const normalizeValue = (value: string | string[] | undefined): string | null =>
@@ -84,9 +117,8 @@ const normalizeValue = (value: string | string[] | undefined): string | null =>
 
 /** Whom an answer belongs to: who was authenticated by us, or a hash of what was sent to authenticate. */
 function userOf(request: FastifyRequest): string | null {
-  const { user, headers } = request as FastifyRequest & { user?: { sub: string } }
+  const { user } = request as FastifyRequest & { user?: { sub: string } }
   if (user !== undefined && verifiedUsers.has(user)) return `user ${user.sub}`
-  const { authorization, cookie } = headers
-  if (authorization === undefined && cookie === undefined) return null
-  return hash(JSON.stringify([authorization ?? null, cookie ?? null]))
+  const credentials = ['authorization', 'cookie'].map((name) => sentHeader(request, name) ?? null)
+  return credentials.every((credential) => credential === null) ? null : hash(JSON.stringify(credentials))
 }

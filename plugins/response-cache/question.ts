@@ -1,6 +1,7 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import { type Wishes, wishesOf } from './cache-control.js'
-import { pathOf, pathTag, routeKey } from './key.js'
+import { isTooLong, pathOf, pathTag, routeKey } from './key.js'
+import { sentHeader } from './sent-header.js'
 import { list, type RouteCacheSettings } from './settings.js'
 
 /** What a request asks the cache. */
@@ -9,9 +10,6 @@ export interface Question {
   readonly tags: readonly string[]
   readonly wishes: Wishes
 }
-
-/** Longer paths leave no room in a key, or a tag, of 1 KB. */
-const LONGEST_PATH = 900
 
 /** What the requests of a route ask the cache, or in a word for Cache-Status why they do not. Throws what the route's own functions throw. */
 export function questions(route: RouteOptions, settings: RouteCacheSettings) {
@@ -22,13 +20,16 @@ export function questions(route: RouteOptions, settings: RouteCacheSettings) {
     const { headers } = request
     const wishes = wishesOf(headers)
     const path = pathOf(request)
-    if (auth === 'bypass' && headers.authorization !== undefined) return 'authorization'
-    if (auth === 'bypass' && headers.cookie !== undefined) return 'cookie'
+    // No target has a fragment (RFC 9112, section 3.2), but Node takes it, and Fastify reads it as query.
+    if (request.url.includes('#')) return 'fragment'
+    if (auth === 'bypass' && sentHeader(request, 'authorization') !== undefined) return 'authorization'
+    if (auth === 'bypass' && sentHeader(request, 'cookie') !== undefined) return 'cookie'
+    if (request.body != null) return 'body'
     if (headers.range !== undefined) return 'range'
     if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined)
       return 'precondition'
     if (wishes.noStore) return 'no-store'
-    if (Buffer.byteLength(path) > LONGEST_PATH) return 'uri-too-long'
+    if (isTooLong(path)) return 'uri-too-long'
     return {
       key: routeKey(request, settings, constraints),
       tags: [pathTag(path), ...list(typeof tags === 'function' ? tags(request) : tags)],

@@ -54,6 +54,7 @@ export function replay(reply: FastifyReply, { status, headers }: StoredAnswer): 
   reply.code(status)
   for (const [name, value] of Object.entries(headers)) {
     if (value === null) reply.removeHeader(name)
-    else reply.header(name, value)
+    // Others are served the same answer, and the memory of the cache has frozen it.
+    else reply.header(name, typeof value === 'string' ? value : [...value])
   }
 }

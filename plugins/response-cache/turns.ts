@@ -56,10 +56,10 @@ export function takeTurn(
   })
 }
 
-/** What inject() does not tell of a connection: whether it is one over TLS, and on which port. */
+/** TLS, and the port of this process: both tell what an answer is found by. */
 export interface Connection {
-  readonly encrypted?: boolean
-  readonly localPort?: number | undefined
+  readonly encrypted: boolean
+  readonly localPort: number | undefined
 }
 
 /** A handler that runs for others, in the calls that come of it. */
@@ -67,8 +67,8 @@ interface Work {
   readonly key: string
   /** Set while the request that is to run it has not arrived yet. */
   offered: Done | undefined
-  /** What that request is to know of its connection. */
-  readonly socket: Connection
+  /** What inject() does not know of the connection of that request. */
+  readonly connection?: Connection
   running: boolean
   readonly within: Work | undefined
 }
@@ -77,7 +77,7 @@ const chain = new AsyncLocalStorage<Work>()
 
 /** Begins work on `key`. What is run within it must not wait for it when it asks for the same answer. */
 export function beginWork(key: string, lead: Done): { done: Done; run(next: () => void): void } {
-  const work: Work = { key, offered: undefined, socket: {}, running: true, within: chain.getStore() }
+  const work: Work = { key, offered: undefined, running: true, within: chain.getStore() }
   return {
     done(answer) {
       work.running = false
@@ -90,7 +90,7 @@ export function beginWork(key: string, lead: Done): { done: Done; run(next: () =
 /** Calls `send`, whose request is to run its handler for the answer of `key`: known by what it comes of, which no header can feign. */
 export const offerWork = (
   key: string,
-  socket: Connection,
+  connection: Connection,
   send: () => Promise<unknown>
 ): Promise<StoredAnswer | undefined> =>
   new Promise((done) => {
@@ -98,15 +98,15 @@ export const offerWork = (
       work.running = false
       done(answer)
     }
-    const work: Work = { key, offered: end, socket, running: true, within: chain.getStore() }
+    const work: Work = { key, offered: end, connection, running: true, within: chain.getStore() }
     const ended = () => end()
     chain.run(work, () => send().then(ended, ended))
   })
 
-/** The connection of the request that this one repeats, if it does. */
+/** The connection of the request that this one repeats. */
 export function repeatedConnection(): Connection | undefined {
   const work = chain.getStore()
-  return work?.offered && work.socket
+  return work?.offered && work.connection
 }
 
 /** The offer to run the handler for `key` that this request comes of, once. */

@@ -146,3 +146,44 @@ for (const auth of ['bypass', 'vary', 'ignore'] as const)
     for (const [n, { headers }] of all.entries())
       if (headers['set-cookie'] !== undefined) t.equal(headers['set-cookie'], `sid=${expected[n]}`)
   })
+
+for (const auth of ['bypass', 'vary'] as const)
+  t.test(
+    `with auth '${auth}', credentials count that are taken out of the headers before the handler`,
+    async (t) => {
+      const { app } = await open(t)
+      const headers = {
+        type: 'object',
+        properties: { 'x-a': { type: 'string' } },
+        additionalProperties: false
+      }
+      let who: string | undefined
+      app.get(
+        '/x',
+        {
+          config: { cache: { ttl: '30s', auth, vary: 'x-tenant' } },
+          schema: { headers },
+          onRequest: async (request) => {
+            who = `${request.headers.cookie} ${request.headers.authorization} ${request.headers['x-tenant']}`
+          }
+        },
+        async () => who
+      )
+      const people = [
+        { cookie: 'alice' },
+        { cookie: 'bob' },
+        { authorization: 'Basic a' },
+        { authorization: 'Basic b' },
+        { 'x-tenant': 'a' },
+        { 'x-tenant': 'b' },
+        {}
+      ]
+      for (const headers of people as Record<string, string>[])
+        t.equal(
+          (await app.inject({ url: '/x', headers })).body,
+          `${headers.cookie} ${headers.authorization} ${headers['x-tenant']}`
+        )
+      const again = fate(await app.inject({ url: '/x', headers: { Cookie: 'alice' } }))
+      t.equal(again, auth === 'vary' ? 'hit' : 'fwd=bypass; detail=cookie')
+    }
+  )

@@ -1,5 +1,7 @@
+import { createReadStream, type ReadStream } from 'node:fs'
 import t from 'tap'
 import { cachedRoutes, fate } from '../support/cached-routes.js'
+import { until } from '../support/redis.js'
 
 const open = await cachedRoutes(t)
 
@@ -103,4 +105,27 @@ t.test('only a successful answer is 304', async (t) => {
     ['/failed', 500]
   ] as const)
     t.equal((await app.inject({ url, headers: { 'if-none-match': '*' } })).statusCode, status)
+})
+
+t.test("a stream that is answered 304 is closed, and what fails in it is nobody's concern", async (t) => {
+  const { app } = await open(t)
+  const streams: ReadStream[] = []
+  app.get('/:file', { config: { cache: '30s' } }, async (request, reply) => {
+    const { file } = request.params as { file: string }
+    streams.push(createReadStream(file))
+    return reply.header('etag', '"x"').send(streams.at(-1))
+  })
+  for (const file of ['package.json', 'none'])
+    for (const ifNoneMatch of ['*', '"x"']) {
+      const answer = await app.inject({ url: `/${file}`, headers: { 'if-none-match': ifNoneMatch } })
+      t.match(answer, { statusCode: 304, body: '' })
+    }
+  await until(() => streams.every(({ closed }) => closed))
+})
+
+t.test('a Response has its own status, and is no 304', async (t) => {
+  const { app } = await open(t)
+  app.get('/x', { config: { cache: '30s' } }, async () => new Response('gone', { status: 410 }))
+  const answer = await app.inject({ url: '/x', headers: { 'if-none-match': '*' } })
+  t.match(answer, { statusCode: 410, body: 'gone' })
 })

@@ -1,4 +1,6 @@
-import type { FastifyInstance, HTTPMethods } from 'fastify'
+import { once } from 'node:events'
+import { request as send } from 'node:http'
+import type { FastifyInstance, FastifyRequest, HTTPMethods } from 'fastify'
 import t from 'tap'
 import type { RouteInvalidation } from '../../index.js'
 import { cachedRoutes, fate, warnings } from '../support/cached-routes.js'
@@ -216,4 +218,57 @@ t.test('with Redis away that is logged, and the answer goes out', async (t) => {
   await own.kill()
   t.match(await app.inject({ method: 'POST', url: '/change' }), { statusCode: 200, body: 'x' })
   t.match(told(), [{ method: 'POST', url: '/change', msg: /Redis is away/ }])
+})
+
+t.test('no spelling of a path that the router takes for it escapes an invalidation', async (t) => {
+  const routerOptions = { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, caseSensitive: false }
+  const { app, lines } = await open(
+    t,
+    {},
+    { routerOptions: { ...routerOptions, useSemicolonDelimiter: true } as never }
+  )
+  const id = ({ params }: FastifyRequest) => (params as { id: string }).id
+  app.get('/x/:id', { config: { cache: '30s' } }, async () => 'x')
+  app.put('/x/:id', async () => 'x')
+  app.put(
+    '/path/:id',
+    { config: { invalidates: { routes: (request) => `/x/${id(request)}` } } },
+    async () => 'x'
+  )
+  app.put(
+    '/glob/:id',
+    { config: { invalidates: { routes: (request) => `/x/${id(request)}*` } } },
+    async () => 'x'
+  )
+  const { port } = new URL(await app.listen({ port: 0 }))
+  const ask = async (method: string, path: string) => {
+    const [response] = await once(send({ port, method, path, agent: false }).end(), 'response')
+    response.resume()
+    return String(response.headers['cache-status'])
+  }
+  const spellings = [
+    ['/x/a', '/x/a/', '//x//a', '/X/A', '/x/%61', '/x/a;b=1', 'http://localhost/x/a'],
+    ['/x/a@b', '/x/a%40b'],
+    ["/x/o'n", '/x/o%27n'],
+    ['/x/%C3%A4%20b', '/x/%c3%a4%20B'],
+    ['/x/100%25', '/x/%3100%25']
+  ]
+  for (const paths of spellings)
+    for (const made of paths)
+      for (const changed of [...paths, `/path${paths[0]!.slice(2)}`, `/glob${paths[0]!.slice(2)}`]) {
+        await ask('GET', made)
+        await ask('PUT', changed)
+        t.match(await ask('GET', made), /fwd=uri-miss; stored$/, `${made} ${changed}`)
+      }
+  t.strictSame(warnings(lines), [])
+})
+
+t.test('a Location that is too long to be cached does not keep the path of the request', async (t) => {
+  const { app, lines } = await open(t)
+  app.get('/x', { config: { cache: '30s' } }, async () => 'x')
+  app.post('/x', async (_request, reply) => reply.header('location', `/${'a'.repeat(2000)}`).send())
+  await app.inject('/x')
+  await app.inject({ method: 'POST', url: '/x' })
+  t.equal(fate(await app.inject('/x')), 'fwd=uri-miss; stored')
+  t.strictSame(warnings(lines), [])
 })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { request as send } from 'node:http'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyRequest } from 'fastify'
 import t from 'tap'
 import { build } from '../support/app.js'
 import { cachedRoutes, fate, warnings } from '../support/cached-routes.js'
@@ -101,6 +101,29 @@ t.test('what the route says counts, and a route that can not say it is not cache
   ])
 })
 
+t.test('a key that is no string leaves a request uncached', async (t) => {
+  const { app, lines } = await open(t)
+  const key = async ({ headers }: FastifyRequest) => headers['x-plan']
+  const config = { cache: { ttl: '30s', key } } as unknown as FastifyContextConfig
+  app.get('/x', { config }, async ({ headers }) => headers['x-plan'])
+  for (const plan of ['free', 'gold']) {
+    const answer = await app.inject({ url: '/x', headers: { 'x-plan': plan } })
+    t.equal(answer.body, plan)
+    t.equal(fate(answer), 'fwd=bypass; detail=failed')
+  }
+  t.match(warnings(lines)[0], { err: { message: '"config.cache.key" must return a string' } })
+})
+
+t.test('where the app reads the body of a GET, what it makes of one reaches nobody else', async (t) => {
+  const { app } = await open(t)
+  app.addHttpMethod('GET', { hasBody: true })
+  app.get('/x', { config: { cache: '30s' } }, async ({ body }) => body ?? 'none')
+  const evil = await app.inject({ method: 'GET', url: '/x', payload: { evil: 1 } })
+  t.equal(evil.body, '{"evil":1}')
+  t.equal(fate(evil), 'fwd=bypass; detail=body')
+  t.equal((await app.inject('/x')).body, 'none')
+})
+
 t.test('tags that can not be had, or are none, leave a request uncached', async (t) => {
   const { app, lines } = await open(t)
   const config = {
@@ -125,6 +148,20 @@ t.test('who sends a Host of his own has it in his own answer alone', async (t) =
   const answer = await get({})
   t.equal(answer.body, 'http://a.example/y')
   t.equal(fate(answer), 'fwd=uri-miss; stored')
+})
+
+t.test('what a client sends as a fragment reaches nobody else', async (t) => {
+  const { app } = await open(t)
+  app.get('/x', { config: { cache: '30s' } }, async ({ query }) => query)
+  const { port } = new URL(await app.listen({ port: 0 }))
+  const get = async (path: string) => {
+    const [response] = await once(send({ port, path, agent: false }).end(), 'response')
+    return String(await response.toArray())
+  }
+  t.equal(await get('/x#evil=1'), '{"evil":"1"}')
+  t.equal(await get('/x?a=1#evil=1'), '{"a":"1#evil=1"}')
+  t.equal(await get('/x'), '{}')
+  t.equal(await get('/x?a=1'), '{"a":"1"}')
 })
 
 t.test('routes of one path that Fastify tells apart by constraints do not mix', async (t) => {
@@ -175,3 +212,32 @@ t.test(
     t.equal(runs, 2)
   }
 )
+
+t.test('whatever is said for a port is in the answer of those alone who say it', async (t) => {
+  const { app } = await open(t)
+  app.get('/x', { config: { cache: '30s' } }, async ({ host }) => `//${host}/y`)
+  const origin = await app.listen({ port: 0 })
+  const get = async (host: string) => {
+    const [response] = await once(send(`${origin}/x`, { headers: { host } }).end(), 'response')
+    return String(await response.toArray())
+  }
+  const { port } = new URL(origin)
+  // The second is what somebody says to a proxy that stands before this process.
+  for (const host of ['a.example:"><script>', `a.example:${port}`, 'a.example'])
+    t.equal(await get(host), `//${host}/y`)
+})
+
+t.test('what rewriteUrl takes out of a URL counts', async (t) => {
+  const rewriteUrl = ({ url = '' }) => url.replace(/^\/(?:de|en)\//, '/')
+  const { app } = await open(t, {}, { rewriteUrl })
+  app.get('/x', { config: { cache: '30s' } }, async ({ originalUrl }) => originalUrl)
+  app.post('/x', async () => 'x')
+  for (const expected of ['fwd=uri-miss; stored', 'hit'])
+    for (const url of ['/de/x', '/en/x']) {
+      const answer = await app.inject(url)
+      t.equal(answer.body, url)
+      t.equal(fate(answer), expected)
+    }
+  await app.inject({ method: 'POST', url: '/de/x' })
+  t.equal(fate(await app.inject('/en/x')), 'fwd=uri-miss; stored')
+})

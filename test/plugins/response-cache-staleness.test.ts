@@ -64,6 +64,18 @@ t.test('the handler sees the same request of the same client, guards and all', a
   t.equal(seen[1]!.ip, '10.0.0.9')
 })
 
+t.test('also for those who ask the port of the process', async (t) => {
+  const { app } = await open(t)
+  let runs = 0
+  app.get('/x', { config: { cache: { ttl: '50ms', staleFor: '1m' } } }, async () => String(++runs))
+  const url = `${await app.listen({ port: 0 })}/x`
+  const get = async () => (await fetch(url)).text()
+  t.equal(await get(), '1')
+  await sleep(70)
+  t.equal(await get(), '1')
+  await until(async () => (await get()) !== '1')
+})
+
 t.test('over TLS as well', async (t) => {
   const { app } = await open(t, {}, { https: { key, cert } } as never)
   let runs = 0

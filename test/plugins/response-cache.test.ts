@@ -1,4 +1,4 @@
-import Fastify, { type FastifyContextConfig } from 'fastify'
+import Fastify, { type FastifyContextConfig, type FastifyReply, type FastifyRequest } from 'fastify'
 import t from 'tap'
 import redisAuth, { type RouteCacheOptions, type RouteInvalidation } from '../../index.js'
 import { cachedRoutes, fate, warnings } from '../support/cached-routes.js'
@@ -84,6 +84,35 @@ t.test('status, headers and body are those of the handler, byte for byte', async
     )
   }
 })
+
+t.test('what a serializer of the route has made is not serialized again', async (t) => {
+  const { app } = await open(t)
+  const preHandler = async (_request: FastifyRequest, reply: FastifyReply) => {
+    reply.type('text/csv').serializer(({ cells }: { cells: string[] }) => cells.join(';'))
+  }
+  app.get('/x', { config: { cache: '30s' }, preHandler }, async () => ({ cells: ['a', 'b'] }))
+  for (const expected of ['fwd=uri-miss; stored', 'hit']) {
+    const answer = await app.inject('/x')
+    t.match(answer, { statusCode: 200, body: 'a;b', headers: { 'content-type': 'text/csv' } })
+    t.equal(fate(answer), expected)
+  }
+})
+
+for (const memory of [false, true])
+  t.test(`a hook may add to a header of many values, ${memory ? 'with' : 'without'} a memory`, async (t) => {
+    const { app } = await open(t, { cache: { memory } })
+    app.addHook('onSend', async (_request, reply) => {
+      const links = reply.getHeader('link') as unknown as string[]
+      links.splice(2, 1, 'c')
+    })
+    app.get('/x', { config: { cache: '30s' } }, async (_request, reply) =>
+      reply.header('link', ['a', 'b'] as never).send('x')
+    )
+    for (const _ of ['made', 'served', 'remembered']) {
+      const answers = await Promise.all([app.inject('/x'), app.inject('/x')])
+      for (const { headers } of answers) t.strictSame(headers.link, ['a', 'b', 'c'])
+    }
+  })
 
 t.test('headers that hooks set for each request are those of the request; others are put back', async (t) => {
   const { app } = await open(t)
