@@ -21,14 +21,20 @@ export async function invalidate(
     request.log.warn({ event: LogEvent.routeNotInvalidated, method, url, ...details }, message)
   }
   try {
-    if (!(rules.on?.(request, reply) ?? reply.statusCode < 400)) return
-    const named = (field: 'keys' | 'patterns' | 'tags' | 'routes') => {
+    if (!((await rules.on?.(request, reply)) ?? reply.statusCode < 400)) return
+    const named = async (field: 'keys' | 'patterns' | 'tags' | 'routes') => {
       const value = rules[field]
-      return list(typeof value === 'function' ? value(request, reply) : value)
+      // What is no list is to throw, and be logged, rather than to name nothing.
+      return [...list(typeof value === 'function' ? await value(request, reply) : value)]
     }
-    const [keys, patterns, paths] = [named('keys'), named('patterns'), named('routes')]
+    const [keys, patterns, ownTags, paths] = await Promise.all([
+      named('keys'),
+      named('patterns'),
+      named('tags'),
+      named('routes')
+    ])
     const exact = paths.filter((path) => !isGlob(path))
-    const tags = [...named('tags'), ...exact.map(pathTag)]
+    const tags = [...ownTags, ...exact.map(pathTag)]
     // The cache does not tell "not there" from "Redis is away"; it counts what was not served.
     const failed = cache.stats().errors
     await Promise.all([

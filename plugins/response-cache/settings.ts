@@ -34,7 +34,7 @@ export interface RouteCacheOptions {
   key?: ((request: FastifyRequest) => string) | undefined
 }
 
-type Named = OneOrMore | ((request: FastifyRequest, reply: FastifyReply) => OneOrMore)
+type Named = OneOrMore | ((request: FastifyRequest, reply: FastifyReply) => OneOrMore | Promise<OneOrMore>)
 
 /** What an answer of a route makes stale: `config.invalidates`. Awaited before the answer is sent. */
 export interface RouteInvalidation {
@@ -47,7 +47,7 @@ export interface RouteInvalidation {
   /** Full paths of cached routes, without query: a path takes all its answers away at once; a glob is a scan. */
   routes?: Named | undefined
   /** Whether this answer invalidates. Default: when its status is below 400. */
-  on?: ((request: FastifyRequest, reply: FastifyReply) => boolean) | undefined
+  on?: ((request: FastifyRequest, reply: FastifyReply) => boolean | Promise<boolean>) | undefined
 }
 
 export interface RouteCacheSettings extends Omit<RouteCacheOptions, 'vary' | 'query' | 'auth'> {

@@ -59,6 +59,8 @@ const cases: [what: string, RouteInvalidation | string | string[], gone: string[
   ['a pattern', 'product:*', ['product:1', 'product:2', 'product:[1]']],
   ['keys and patterns', ['list', 'product:?'], ['list', 'product:1', 'product:2']],
   ['keys, in which no character is special', { keys: 'product:[1]' }, ['product:[1]']],
+  ['keys that are promised', { keys: async (request) => `product:${id(request)}` }, ['product:1']],
+  ['nothing, where that is promised', { keys: 'list', on: async () => false }, []],
   ['keys of the request', { keys: (request) => `product:${id(request)}` }, ['product:1']],
   ['patterns', { patterns: ['list*', 'product:[1]'] }, ['list', 'product:1']],
   ['an exact path, with all its queries', { routes: '/products' }, ['/products', '/products?page=2']],
@@ -193,7 +195,16 @@ t.test('what fails is logged with the route, and the answer goes out', async (t)
   const fail = () => {
     throw new Error('no keys')
   }
-  for (const invalidates of [{ keys: fail }, { on: fail }, { tags: '\ud800' }] as RouteInvalidation[]) {
+  const reject = async () => fail()
+  const failing = [
+    { keys: fail },
+    { on: fail },
+    { keys: reject },
+    { on: reject },
+    { keys: () => 7 },
+    { tags: '\ud800' }
+  ] as unknown as RouteInvalidation[]
+  for (const invalidates of failing) {
     const { app, lines } = await shop(t, invalidates)
     const answer = await app.inject({ method: 'POST', url: '/change/1' })
     t.equal(answer.statusCode, 200)

@@ -1,8 +1,9 @@
+import { setImmediate } from 'node:timers/promises'
 import Fastify, { type FastifyContextConfig, type FastifyReply, type FastifyRequest } from 'fastify'
 import t from 'tap'
 import redisAuth, { type RouteCacheOptions, type RouteInvalidation } from '../../index.js'
 import { cachedRoutes, fate, warnings } from '../support/cached-routes.js'
-import { observer } from '../support/redis.js'
+import { observer, until } from '../support/redis.js'
 
 const open = await cachedRoutes(t)
 
@@ -98,21 +99,20 @@ t.test('what a serializer of the route has made is not serialized again', async 
   }
 })
 
-for (const memory of [false, true])
-  t.test(`a hook may add to a header of many values, ${memory ? 'with' : 'without'} a memory`, async (t) => {
-    const { app } = await open(t, { cache: { memory } })
-    app.addHook('onSend', async (_request, reply) => {
-      const links = reply.getHeader('link') as unknown as string[]
-      links.splice(2, 1, 'c')
-    })
-    app.get('/x', { config: { cache: '30s' } }, async (_request, reply) =>
-      reply.header('link', ['a', 'b'] as never).send('x')
-    )
-    for (const _ of ['made', 'served', 'remembered']) {
-      const answers = await Promise.all([app.inject('/x'), app.inject('/x')])
-      for (const { headers } of answers) t.strictSame(headers.link, ['a', 'b', 'c'])
-    }
+t.test('a hook may add to a header of many values', async (t) => {
+  const { app } = await open(t, { cache: { memory: true } })
+  const onSend = async (_request: FastifyRequest, reply: FastifyReply) => {
+    ;(reply.getHeader('link') as unknown as string[]).push('c')
+  }
+  app.get('/x', { config: { cache: '30s' }, onSend }, async (_request, reply) => {
+    await setImmediate()
+    return reply.header('link', ['a', 'b'] as never).send('x')
   })
+  const get = () => Promise.all([1, 2, 3].map(() => app.inject('/x')))
+  const all = await get()
+  await until(async () => all.push(...(await get())) && app.cache.stats().memoryHits > 0)
+  for (const { headers } of all) t.strictSame(headers.link, ['a', 'b', 'c'])
+})
 
 t.test('headers that hooks set for each request are those of the request; others are put back', async (t) => {
   const { app } = await open(t)
