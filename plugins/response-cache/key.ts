@@ -45,6 +45,9 @@ export const pathOf = ({ url }: FastifyRequest): string => split(url)[0]
 /** Longer paths leave no room in a key, or a tag, of 1 KB. */
 const LONGEST_PATH = 900
 
+/** To be raised when what is stored of an answer changes: in a deploy, neither side is to read what the other stores. */
+const FORMAT = 1
+
 /** Whether a path is too long to be cached. */
 export const isTooLong = (path: string): boolean => Buffer.byteLength(pathName(path)) > LONGEST_PATH
 
@@ -64,6 +67,7 @@ export function routeKey(
   constraints: readonly string[]
 ): string {
   const variant = [
+    FORMAT,
     originOf(request),
     constraints,
     // The second is what rewriteUrl made the first of: it may have named a tenant or a language that hooks read there.

@@ -34,7 +34,7 @@ export function lookups(routes: CacheManager, { auth, vary, staleFor }: RouteCac
       if (found === undefined) return [undefined, missed]
       return [!wishes.noCache && isWelcome(found, wishes) ? { found } : undefined, 'request']
     }
-    const repeated = staleFor === undefined ? undefined : repeat(request)
+    const repeated = staleFor !== undefined && isRepeatable(request) ? repeat(request) : undefined
     const { localPort } = request.socket
     const connection = { encrypted: request.protocol === 'https', localPort }
     const refresh = async (stale: StoredAnswer) =>
@@ -42,7 +42,8 @@ export function lookups(routes: CacheManager, { auth, vary, staleFor }: RouteCac
         ? offerWork(key, connection, () => request.server.inject(repeated))
         : undefined
     const turn = (force: boolean) => {
-      const options = { ttl: timeToLive, tags, staleFor, force }
+      // What nobody can refresh behind is not served stale.
+      const options = { ttl: timeToLive, tags, staleFor: repeated && staleFor, force }
       return takeTurn((load) => routes.getOrSet(key, load, options), refresh)
     }
     if (wishes.noCache) return [await turn(true), 'request']
@@ -62,9 +63,28 @@ const timeToLive = (answer?: StoredAnswer): TTL | false => {
 
 const lifetimeOf = ({ ttl }: StoredAnswer): number => ttl ?? Number.POSITIVE_INFINITY
 
-/** The same request once more, of the same client: its address is asked for while it is still there. */
-function repeat(request: FastifyRequest): InjectOptions {
-  const { originalUrl: url, headers, host, socket } = request
-  const { remoteAddress } = socket
-  return { method: 'GET', url, headers: { ...headers, host }, ...(remoteAddress && { remoteAddress }) }
+/** inject() writes some targets otherwise, `/a/../b` as `/b`: that would be another request. */
+function isRepeatable({ originalUrl }: FastifyRequest): boolean {
+  if (!URL.canParse(originalUrl, 'http://localhost')) return false
+  const { host, pathname, search } = new URL(originalUrl, 'http://localhost')
+  return host === 'localhost' && pathname + search === originalUrl
 }
+
+/** The same request once more, of the same client: its address is asked for while it is still there. With its headers as they came, of which a schema may have taken some away. */
+function repeat({ originalUrl: url, headers, host, socket, raw }: FastifyRequest): InjectOptions {
+  const { remoteAddress } = socket
+  const sent = new Map(Object.entries(headers))
+  for (let at = 0; at < raw.rawHeaders.length; at += 2) {
+    const name = raw.rawHeaders[at]!.toLowerCase()
+    if (!sent.has(name) && !ANSWERED_BY_US.test(name)) sent.set(name, raw.rawHeaders[at + 1]!)
+  }
+  return {
+    method: 'GET',
+    url,
+    headers: { ...Object.fromEntries(sent), host },
+    ...(remoteAddress && { remoteAddress })
+  }
+}
+
+/** Conditions, which takeConditions() has taken from the request. */
+const ANSWERED_BY_US = /^if-(?:none-match|modified-since)$/

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
@@ -194,4 +196,45 @@ t.test('an app that closes does not wait for ever for a refresh', async (t) => {
   await sleep(70)
   await until(async () => (await app.inject('/x')) && runs === 2)
   await t.resolves(app.close())
+})
+
+t.test('a target that can not be repeated as it is is not served stale', async (t) => {
+  const { app } = await open(t)
+  let runs = 0
+  app.get('/*', { config: { cache: { ttl: '50ms', staleFor: '1m' } } }, async () => String(++runs))
+  const address = new URL(await app.listen())
+  const get = async (path: string) => {
+    const [response] = await once(
+      request({ host: address.hostname, port: address.port, path }).end(),
+      'response'
+    )
+    return String(await response.toArray())
+  }
+  for (const path of ['/a/../b', '/"', '//a', '/\\:x', 'http://a.example/x']) {
+    const first = await get(path)
+    await sleep(70)
+    t.not(await get(path), first, path)
+  }
+})
+
+t.test('a refresh brings credentials that a schema has taken away since', async (t) => {
+  const { app } = await open(t)
+  let runs = 0
+  const seen: unknown[] = []
+  app.addHook('onRequest', async ({ headers }) => {
+    seen.push([headers.authorization, headers['if-none-match']])
+  })
+  const schema = { headers: { type: 'object', additionalProperties: false, properties: {} } }
+  const config = { cache: { ttl: '50ms', staleFor: '1m', auth: 'vary' } } as const
+  app.get('/x', { config, schema }, async () => String(++runs))
+  const get = () =>
+    app.inject({ url: '/x', headers: { authorization: 'Basic YTpi', 'if-none-match': '"other"' } })
+  await get()
+  await sleep(70)
+  await until(async () => (await get()).body !== '1')
+  t.ok(seen.every((headers) => Array.isArray(headers) && headers[0] === 'Basic YTpi'))
+  t.ok(
+    seen.some((headers) => Array.isArray(headers) && headers[1] === undefined),
+    'and no condition'
+  )
 })
