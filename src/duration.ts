@@ -2,6 +2,9 @@ const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as cons
 const PATTERN = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
 const MAX = 100 * 365 * UNITS.d
 
+/** The most ms that a timer can wait; of more it makes 1. */
+export const LONGEST_TIMER = 0x7fff_ffff
+
 /** A span of time: a number of **seconds** (fractions allowed), or a string with its unit, `'250ms'`, `'30s'`, `'10m'`, `'1h'`, `'14d'`. */
 export type Duration = number | `${number}${keyof typeof UNITS}`
 

@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { LONGEST_TIMER } from '../duration.js'
 import type { Commands } from '../redis/commands.js'
 import { Unavailable } from '../redis/failure.js'
 import type { Script } from '../redis/script.js'
 import { envelope, type Text } from './entry.js'
 import * as scripts from './scripts.js'
-
-/** What is longer, a timer takes for 1 ms. */
-export const LONGEST_TIMER = 0x7fff_ffff
 
 /**
  * The right to load a key, for all processes. It is the fence as well: a value is stored only where this very lease
