@@ -59,6 +59,11 @@ export class EntryMemory {
     this.#codec = codec
   }
 
+  /** Forgets everything. */
+  clear(): void {
+    this.#tier.clear()
+  }
+
   /** A fresh entry that is kept along with the versions of all its tags. */
   recall(name: string): Found | undefined {
     const kept = this.#tier.get<Kept>(name)

@@ -5,6 +5,7 @@ import { Unavailable } from '../redis/failure.js'
 import { after, atMost } from '../timers.js'
 import { type Found, NOTHING } from './found.js'
 import { BUSY, type Chain, Load, type LoadTask } from './load.js'
+import type { LoadPlan } from './load-options.js'
 import type { Tags } from './tags.js'
 
 /** A load of this process, and what its callers wait for. */
@@ -79,17 +80,19 @@ export class Flights {
 
   #alone<T>(task: LoadTask<T>): Promise<T> {
     task.decided()
-    return new Load(task, this.#commands, this.#tags).load()
+    const load = new Load(task, this.#commands, this.#tags)
+    const timer = limit(load, task.plan)
+    return load.load().finally(() => clearTimeout(timer))
   }
 
   #start<T>(task: LoadTask<T>, seen: Found, behind = false): Promise<T> {
-    const { name, plan } = task
+    const { name } = task
     const self = { running: true }
     const chain = (task.chain ?? this.chain()).set(name, self)
     const load = new Load(task, this.#commands, this.#tags)
     const promise = this.#chain.run(chain, () => load.run(seen, behind)) as Promise<T>
     const flight: Flight = { load: load as Load<unknown>, promise, behind }
-    const timer = after(plan.hardTimeout, () => load.abort(new RedisAuthError('FST_REDIS_AUTH_LOAD_TIMEOUT')))
+    const timer = limit(load, task.plan)
     const done = () => {
       clearTimeout(timer)
       self.running = false
@@ -106,3 +109,6 @@ const settled = (promise: Promise<unknown>) =>
     () => {},
     () => {}
   )
+
+const limit = (load: Pick<Load<unknown>, 'abort'>, { hardTimeout }: LoadPlan) =>
+  after(hardTimeout, () => load.abort(new RedisAuthError('FST_REDIS_AUTH_LOAD_TIMEOUT')))

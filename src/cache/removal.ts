@@ -98,7 +98,10 @@ export class Removal {
       if (signal?.aborted) throw signal.reason
       this.#scope.entries.failed('deletePattern', error)
     }
-    return (await Promise.all(unlinking)).reduce((sum, count) => sum + count, 0)
+    const counts = await Promise.all(unlinking)
+    // What somebody else had deleted the scan did not find; of that Redis may have yet to tell.
+    this.#scope.shared.memory?.clear()
+    return counts.reduce((sum, count) => sum + count, 0)
   }
 
   /** What a namespace below holds goes by its full name. */

@@ -2,6 +2,7 @@ import type { RedisClusterOptions } from 'redis'
 import { type Duration, toMilliseconds } from '../duration.js'
 import { makeClient, type RedisClient } from '../redis/client.js'
 import type { ConnectionOptions } from '../redis/connection.js'
+import { LONGEST_TIMER } from '../timers.js'
 import { type Defaults, isUrl } from './environment.js'
 import {
   boolean,
@@ -97,6 +98,8 @@ export const redisRules: Rules<RedisOptions> = {
 
 export const timeoutRules: Rules<Timeouts> = { cache: duration, tokens: duration, rateLimit: duration }
 
+const timerMs = (duration: Duration): number => Math.min(toMilliseconds(duration)!, LONGEST_TIMER)
+
 /** What each source says itself, or is not asked. */
 const EXCLUDED = {
   url: ['port'],
@@ -127,12 +130,12 @@ export function parseRedis(
   const { connectTimeout, closeTimeout, commandTimeout, createClient, client } = options
   if (isObject(commandTimeout)) checkOptions(`${path}.commandTimeout`, commandTimeout, timeoutRules)
   const timeout = (area: keyof Timeouts, otherwise: Duration) =>
-    toMilliseconds(
+    timerMs(
       (isObject(commandTimeout) ? commandTimeout[area] : commandTimeout) ??
         defaults.commandTimeout ??
         otherwise
-    )!
-  const connectMs = toMilliseconds(connectTimeout ?? '2s')!
+    )
+  const connectMs = timerMs(connectTimeout ?? '2s')
   // A place named in code is not mixed with another in the environment; a URL in code says all that there is to say.
   const beside: Defaults = options.url === undefined ? defaults : {}
   const inCode = given.length > 0 || options.port !== undefined

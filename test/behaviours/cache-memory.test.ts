@@ -112,6 +112,26 @@ t.test('a message that is lost leaves an old value for no longer than the cap', 
   t.ok(took > 100 && took < 1000, `${took}`)
 })
 
+t.test(
+  'a scan that finds nothing any more leaves nothing in memory, though Redis has yet to tell',
+  async (t) => {
+    const redis = await server(t)
+    if (redis === undefined) return
+    const filter = await openFilter(t, redis.port)
+    const { cache: other } = await openCache(t, {}, { url: redis.url, keyPrefix })
+    const { cache } = await openMemory(t, { url: filter.url, keyPrefix })
+    for (const sweep of [() => cache.clear(), () => cache.deletePrefix('k')]) {
+      filter.passes = async () => true
+      await other.set('key', 'old')
+      await remembers(cache, 'key')
+      filter.passes = async (piece) => !piece.includes('__redis__:invalidate')
+      await other.delete('key')
+      await sweep()
+      t.equal(await cache.get('key'), undefined)
+    }
+  }
+)
+
 t.test('an answer that an invalidation has overtaken is given, and not kept', async (t) => {
   const redis = await server(t)
   if (redis === undefined) return

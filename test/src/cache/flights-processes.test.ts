@@ -117,3 +117,14 @@ t.test('a lease that Redis comes to too late is not taken, by whatever clock', a
     t.equal(await client.exists(name('2')), 0)
   })
 })
+
+t.test('a caller who waited in vain, and finds what is dead, loads and stores', async (t) => {
+  const { cache, name } = await open(t)
+  await client.set(name('key'), someone, { PX: 60_000 })
+  const loading = cache.getOrSet('key', () => 'new', { wait: '60s', tags: ['tag'] })
+  await until(() => cache.stats().misses === 1)
+  await sleep(20)
+  await client.set(name('key'), '@1 0 0 0 json {"tag":"gone"}\n"dead"')
+  t.equal(await loading, 'new')
+  t.equal(await cache.get('key'), 'new')
+})

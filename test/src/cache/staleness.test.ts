@@ -111,6 +111,18 @@ t.test('a hardTimeout that is over before the loader runs does not leave the key
   t.equal(await cache.getOrSet('key', () => 'loaded'), 'loaded')
 })
 
+t.test('a hardTimeout aborts a load that runs inside that of its own key, too', async (t) => {
+  const { cache } = await open(t)
+  let signal: AbortSignal | undefined
+  const inner = (context: { signal: AbortSignal }) => {
+    signal = context.signal
+    return new Promise(() => {})
+  }
+  const outer = cache.getOrSet('key', () => cache.getOrSet('key', inner, { hardTimeout: '20ms' }))
+  await t.rejects(outer, { code: 'FST_REDIS_AUTH_LOAD_TIMEOUT' })
+  t.equal(signal?.aborted, true)
+})
+
 t.test('a hardTimeout also ends the wait for another process', async (t) => {
   const { cache, name } = await open(t)
   await client.set(name('key'), `!Lsomeone ${Date.now() + 60_000}\n`, { PX: 60_000 })

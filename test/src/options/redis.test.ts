@@ -172,3 +172,9 @@ t.test('openCache names options as they were written', async (t) => {
   t.throws(() => parseCacheOptions({ foo: 1 } as object, {}), { message: 'unknown option "foo"' })
   t.throws(() => parseCacheOptions({ redis: { url: 'x' } }, {}), { message: /^option "redis.url" must/ })
 })
+
+t.test('a timeout is no longer than a timer can be', async (t) => {
+  const { redis } = parse({ redis: { connectTimeout: '30d', commandTimeout: '30d' } })
+  t.equal(redis.connectTimeout, 2 ** 31 - 1)
+  t.same(redis.timeouts, { cache: 2 ** 31 - 1, tokens: 2 ** 31 - 1, rateLimit: 2 ** 31 - 1 })
+})
