@@ -8,7 +8,8 @@ import { lookups } from './lookups.js'
 import { questions } from './question.js'
 import { enclose } from './route-hooks.js'
 import type { RouteCacheSettings } from './settings.js'
-import { acceptWork, beginWork, isWithinWork, repeatedConnection, type Turn } from './turns.js'
+import type { Turn } from './turns.js'
+import { acceptWork, beginWork, isWithinWork, repeatedConnection } from './work.js'
 
 /** Answers a route from the cache, in its last preHandler, and keeps what its handler answers, in its first onSend. */
 export function answerFromCache(

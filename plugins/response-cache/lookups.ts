@@ -6,7 +6,8 @@ import type { Forwarded } from './cache-status.js'
 import type { Question } from './question.js'
 import type { RouteCacheSettings } from './settings.js'
 import { ageOf, type StoredAnswer } from './stored-answer.js'
-import { offerWork, type Turn, takeTurn } from './turns.js'
+import { type Turn, takeTurn } from './turns.js'
+import { offerWork } from './work.js'
 
 /** How a route looks for its answers. */
 export function lookups(routes: CacheManager, { auth, vary, staleFor }: RouteCacheSettings) {

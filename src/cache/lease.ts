@@ -4,7 +4,7 @@ import { Unavailable } from '../redis/failure.js'
 import type { Script } from '../redis/script.js'
 import { LONGEST_TIMER } from '../timers.js'
 import { envelope, type Text } from './entry.js'
-import * as scripts from './scripts.js'
+import * as scripts from './lease-scripts.js'
 
 /**
  * The right to load a key, for all processes. It is the fence as well: a value is stored only where this very lease

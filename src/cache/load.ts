@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isUnavailable } from '../errors.js'
 import type { Commands } from '../redis/commands.js'
 import type { Activity } from './activity.js'
+import { type Beginning, type Claim, claimLoad } from './claim.js'
 import type { Encoder } from './encoder.js'
-import { NO_TAGS } from './entry.js'
 import type { EntryStore } from './entry-store.js'
-import { type Found, isFresh } from './found.js'
+import type { Found } from './found.js'
 import { Lease, type StoredEntry } from './lease.js'
 import { errorOf, failureText } from './load-failure.js'
 import { keepOf, type LoadPlan } from './load-options.js'
@@ -43,20 +42,8 @@ export interface LoadTask<T> {
   readonly decided: () => void
 }
 
-/** What a loader began with: its own lease or that of whom it no longer waits for, and the versions of its tags. */
-interface Beginning {
-  readonly at: number
-  readonly mark: string | undefined
-  readonly tags: ReadonlyMap<string, string>
-}
-
 /** What a load that runs behind the scenes comes to when somebody else is at it. */
 export const BUSY = Symbol('busy')
-
-const MIN_POLL = 10
-const MAX_POLL = 100
-/** How much longer the versions of tags live than an entry that begins with them: for as long as its load may take. */
-const LOAD_TIME = 3_600_000
 
 /** One load: its lease, its loader, and what becomes of the value. */
 export class Load<T> {
@@ -100,21 +87,26 @@ export class Load<T> {
   /** The value; {@link BUSY} only `behind` the scenes. */
   async run(seen: Found, behind: boolean): Promise<T | typeof BUSY> {
     const { entries, plan, decided } = this.#task
-    let claim: Found | 'leased' | 'busy' | 'away'
+    const parties = { task: this.#task, lease: this.#lease, tags: this.#tags }
+    let claim: Claim | undefined
     try {
-      claim = await this.#claim(seen, behind ? 0 : plan.wait)
+      claim = await claimLoad(parties, seen, behind ? 0 : plan.wait, this.#abort.signal)
     } catch (error) {
       // It may have been taken, though it was not heard of, or a tag failed.
       this.#lease.release().catch(() => {})
       this.#abort.signal.throwIfAborted()
       entries.failed('load', error)
-      claim = 'away'
     }
     decided()
-    if (claim === 'leased') return this.#loadAndCommit()
-    if (typeof claim === 'string') return behind ? BUSY : this.load()
-    if (claim.failure !== undefined) throw errorOf(claim.failure)
-    return claim.value as T
+    if (claim !== undefined && 'found' in claim) {
+      this.#answeredAt = claim.askedAt
+      if (claim.found.failure !== undefined) throw errorOf(claim.found.failure)
+      return claim.found.value as T
+    }
+    this.#beginning = claim?.beginning
+    this.#stale = claim?.stale
+    if (claim?.leased) return this.#loadAndCommit()
+    return behind ? BUSY : this.load()
   }
 
   /** Runs the loader, and stores nothing. */
@@ -132,49 +124,6 @@ export class Load<T> {
       activity.loadFailed(key, error)
       throw error
     }
-  }
-
-  /** Takes the lease, or waits for what comes of that of somebody else. */
-  async #claim(first: Found, wait: number): Promise<Found | 'leased' | 'busy'> {
-    const { entries, name, plan, force, decided } = this.#task
-    const lifetime = plan.ttl === 0 ? 0 : plan.ttl + keepOf(plan) + LOAD_TIME
-    const deadline = performance.now() + wait
-    let seen = first
-    let poll = MIN_POLL
-    let awaited: string | undefined
-    let versions = NO_TAGS
-    do {
-      const askedAt = performance.now()
-      const { replaceable } = seen
-      if (seen.value !== undefined) this.#stale = seen.value
-      // The tags begin along with the first try. After a wait they may have changed, and begin anew.
-      const [content, tags] = await Promise.all([
-        this.#lease.take(replaceable, force),
-        awaited === undefined ? this.#tags.begin(plan.tags, lifetime) : undefined
-      ])
-      versions = tags ?? versions
-      if (content === undefined) {
-        if (tags === undefined) versions = await this.#tags.begin(plan.tags, lifetime)
-        this.#beginning = { at: performance.now(), mark: this.#lease.mark, tags: versions }
-        return 'leased'
-      }
-      seen = await entries.judge(name, content)
-      if (isFresh(seen) || seen.failure !== undefined) {
-        this.#answeredAt = askedAt
-        return seen
-      }
-      if (seen.foreign) break
-      // Asked for the same again at once, Redis would say the same again: a damaged value has to go first.
-      if (seen.lease === undefined && String(seen.replaceable) !== String(replaceable)) continue
-      // Whom we waited for has failed, or died, and somebody else is at it: do not queue behind each of them.
-      if (awaited !== undefined && awaited !== seen.lease) break
-      awaited = seen.lease
-      decided()
-      await sleep(Math.min(poll * (0.5 + Math.random() / 2), wait), undefined, { signal: this.#abort.signal })
-      poll = Math.min(poll * 1.5, MAX_POLL)
-    } while (performance.now() < deadline)
-    this.#beginning = { at: performance.now(), mark: awaited, tags: versions }
-    return 'busy'
   }
 
   async #loadAndCommit(): Promise<T> {
