@@ -78,8 +78,8 @@ const durations = [
 const names = ['ttl', 'tags', 'jitter', 'earlyRefresh', ...durations]
 
 /** What options say, over the plan that holds without them. Throws a TypeError that names the option. */
-export function planLoads(options: LoadDefaults, defaults: LoadPlan, more: readonly string[] = []): LoadPlan {
-  checkOptionNames(options, more.length === 0 ? names : [...names, ...more])
+export function planLoads(options: LoadDefaults, defaults: LoadPlan): LoadPlan {
+  checkOptionNames(options, names)
   const plan: { -readonly [Part in keyof LoadPlan]: LoadPlan[Part] } = { ...defaults }
   if (options.ttl !== undefined) plan.ttl = ttlMilliseconds(options.ttl)
   if (options.tags !== undefined) plan.tags = joinTags(defaults.tags, options.tags)
