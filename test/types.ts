@@ -1,7 +1,7 @@
 /** Compiled with the rest, and never run: what an author of an app may write, and what the compiler refuses. */
 import type { KeyObject } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
-import Fastify from 'fastify'
+import Fastify, { type FastifyRequest } from 'fastify'
 import redisAuth, {
   type AccessClaims,
   type AuditEntry,
@@ -57,7 +57,7 @@ export async function theSnippet() {
         cache: {
           ttl: 60,
           staleFor: '5m',
-          tags: ({ params }) => [`user:${(params as { id: string }).id}`],
+          tags: ({ params }: FastifyRequest<{ Params: { id: string } }>) => [`user:${params.id}`],
           vary: 'accept-language',
           query: ['page'] as const,
           auth: 'vary',
@@ -69,9 +69,25 @@ export async function theSnippet() {
   )
   app.put(
     '/mine',
-    { config: { invalidates: { tags: ({ ip }) => ip, on: (_request, reply) => reply.statusCode === 200 } } },
+    {
+      config: {
+        invalidates: {
+          keys: ({ body }: FastifyRequest<{ Body: { id: string } }>) => body.id,
+          tags: ({ ip }) => ip,
+          on: (_request, reply) => reply.statusCode === 200
+        }
+      }
+    },
     listProducts
   )
+  const find = app.cache.fn(async (id: number, lang?: string) => ({ id, lang }), {
+    name: 'find',
+    key: (id, lang) => `${id}:${lang}`,
+    tags: (id) => [`product:${id}`]
+  })
+  const product = await find(1)
+  holds<Same<typeof product, { id: number; lang: string | undefined }>>()
+  holds<Same<Parameters<typeof find.invalidate>, [id: number, lang?: string]>>()
 
   holds<Same<typeof app.cache, CacheManager>>()
   holds<Same<typeof app.tokens, TokenManager>>()

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { makePrivate } from './cache-control.js'
 import { addCacheStatus, type CacheStatus } from './cache-status.js'
 import { type Conditions, etagOf, isUnmodified } from './conditional.js'
-import { type AnswerRules, isStorableStatus, namesIn, storableAnswer } from './storable.js'
+import { type AnswerRules, isFinal, isStorableStatus, namesIn, storableAnswer } from './storable.js'
 import { ageOf, bodyOf, type Headers, isEncoded, replay, type StoredAnswer } from './stored-answer.js'
 import type { Done } from './turns.js'
 
@@ -82,7 +82,7 @@ export async function complete(
   if (lead !== undefined) {
     const answer = storableAnswer(reply, body, before, rules)
     const stored = typeof answer === 'object'
-    lead(stored ? answer : undefined)
+    lead(stored ? answer : undefined, isFinal(reply.statusCode))
     status = stored ? { ...status, stored } : { ...status, detail: answer }
   }
   addCacheStatus(reply, status)

@@ -38,10 +38,12 @@ export function lookups(routes: CacheManager, { auth, vary, staleFor }: RouteCac
     const repeated = staleFor !== undefined && isRepeatable(request) ? repeat(request) : undefined
     const { localPort } = request.socket
     const connection = { encrypted: request.protocol === 'https', localPort }
-    const refresh = async (stale: StoredAnswer) =>
-      repeated && !stale.strict
-        ? offerWork(key, connection, () => request.server.inject(repeated))
-        : undefined
+    const refresh = async (stale: StoredAnswer) => {
+      if (repeated === undefined || stale.strict) return undefined
+      const { answer, final } = await offerWork(key, connection, () => request.server.inject(repeated))
+      if (answer === undefined && final) await routes.delete(key)
+      return answer
+    }
     const turn = (force: boolean) => {
       // What nobody can refresh behind is not served stale.
       const options = { ttl: timeToLive, tags, staleFor: repeated && staleFor, force }

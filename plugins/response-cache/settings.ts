@@ -11,6 +11,8 @@ import {
 } from '../../src/options/rules.js'
 
 type OneOrMore = string | readonly string[]
+/** A function whose request may be typed by what its route takes, such as `FastifyRequest<{ Params: { id: string } }>`: parameters of methods are compared both ways. */
+type Told<Args extends unknown[], Result> = { of(...args: Args): Result }['of']
 
 /** How the answers of a route are cached: `config.cache` of a GET or HEAD route. */
 export interface RouteCacheOptions {
@@ -19,7 +21,7 @@ export interface RouteCacheOptions {
   /** For how long after that it is still served, while the handler runs behind for the next one (RFC 5861). Default: not at all. */
   staleFor?: Duration | undefined
   /** Names by which `fastify.cache.invalidateTags` takes the answers away; as a function, those of the request. */
-  tags?: OneOrMore | ((request: FastifyRequest) => OneOrMore) | undefined
+  tags?: OneOrMore | Told<[request: FastifyRequest], OneOrMore> | undefined
   /** The request headers that the answer depends on; they are named in its Vary. Default: none. */
   vary?: OneOrMore | undefined
   /** The query parameters that the answer depends on. Default: all of them, in any order. */
@@ -31,10 +33,11 @@ export interface RouteCacheOptions {
    */
   auth?: 'bypass' | 'vary' | 'ignore' | undefined
   /** What else the answer depends on. A request whose key can not be had (the function throws) is not cached. */
-  key?: ((request: FastifyRequest) => string) | undefined
+  key?: Told<[request: FastifyRequest], string> | undefined
 }
 
-type Named = OneOrMore | ((request: FastifyRequest, reply: FastifyReply) => OneOrMore | Promise<OneOrMore>)
+type Exchanged = [request: FastifyRequest, reply: FastifyReply]
+type Named = OneOrMore | Told<Exchanged, OneOrMore | Promise<OneOrMore>>
 
 /** What an answer of a route makes stale: `config.invalidates`. Awaited before the answer is sent. */
 export interface RouteInvalidation {
@@ -47,7 +50,7 @@ export interface RouteInvalidation {
   /** Full paths of cached routes, without query: a path takes all its answers away at once; a glob is a scan. */
   routes?: Named | undefined
   /** Whether this answer invalidates. Default: when its status is below 400. */
-  on?: ((request: FastifyRequest, reply: FastifyReply) => boolean | Promise<boolean>) | undefined
+  on?: Told<Exchanged, boolean | Promise<boolean>> | undefined
 }
 
 export interface RouteCacheSettings extends Omit<RouteCacheOptions, 'vary' | 'query' | 'auth'> {

@@ -8,6 +8,10 @@ const STATUSES = [200, 203, 301, 308]
 
 export const isStorableStatus = (status: number): boolean => STATUSES.includes(status)
 
+/** Whether an answer stands in the place of an earlier one though it may not be stored itself: what it was of has gone, or is not for all any more. */
+export const isFinal = (status: number): boolean =>
+  isStorableStatus(status) || status === 404 || status === 410
+
 /** What forbids a shared cache to serve an answer stale: RFC 9111, sections 5.2.2.2, 5.2.2.8 and 5.2.2.10. */
 const REVALIDATED = ['must-revalidate', 'proxy-revalidate', 's-maxage']
 

@@ -5,8 +5,8 @@ const WAIT = 5_000
 /** How long a handler may take others' place, in ms. One that has never answered by then has most likely lost its reply. */
 const LEAD = 60_000
 
-/** Ends a lead: with the answer for all, or nothing that others may be given. */
-export type Done = (answer?: StoredAnswer) => void
+/** Ends a lead: with the answer for all, or nothing that others may be given; and whether earlier answers are not to be given either. */
+export type Done = (answer?: StoredAnswer, final?: boolean) => void
 
 /** What a request is to do: serve what was found, run its handler for all, or, undefined, run it for itself. */
 export type Turn = { readonly found: StoredAnswer } | { readonly lead: Done } | undefined

@@ -25,9 +25,9 @@ const chain = new AsyncLocalStorage<Work>()
 export function beginWork(key: string, lead: Done): { done: Done; run(next: () => void): void } {
   const work: Work = { key, offered: undefined, running: true, within: chain.getStore() }
   return {
-    done(answer) {
+    done(answer, final) {
       work.running = false
-      lead(answer)
+      lead(answer, final)
     },
     run: (next) => chain.run(work, next)
   }
@@ -38,11 +38,11 @@ export const offerWork = (
   key: string,
   connection: Connection,
   send: () => Promise<unknown>
-): Promise<StoredAnswer | undefined> =>
-  new Promise((done) => {
-    const end = (answer?: StoredAnswer) => {
+): Promise<{ answer: StoredAnswer | undefined; final: boolean }> =>
+  new Promise((resolve) => {
+    const end: Done = (answer, final = false) => {
       work.running = false
-      done(answer)
+      resolve({ answer, final })
     }
     const work: Work = { key, offered: end, connection, running: true, within: chain.getStore() }
     const ended = () => end()

@@ -150,11 +150,12 @@ export class CacheManager {
    * A function whose results are cached, under the keys `<name>:<arguments>`. `f` is given its arguments and `this`, and
    * nothing of how it is loaded: its parameters are those of its callers. Throws a TypeError that names the option.
    */
-  fn<This, Args extends unknown[], T>(
-    f: (this: This, ...args: Args) => T | Promise<T>,
-    options: FunctionOptions<Args, T>
-  ): CachedFunction<This, Args, T> {
-    const cached = cachedFunction(this, f, options)
+  fn<F extends (this: never, ...args: never[]) => unknown>(
+    f: F,
+    options: FunctionOptions<Parameters<F>, Awaited<ReturnType<F>>>
+  ): CachedFunction<ThisParameterType<F>, Parameters<F>, Awaited<ReturnType<F>>> {
+    type Typed = (this: ThisParameterType<F>, ...args: Parameters<F>) => Awaited<ReturnType<F>>
+    const cached = cachedFunction(this, f as unknown as Typed, options)
     this.#scope.warnTakenName(options.name, String(f))
     return cached
   }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
 import { cachedRoutes, fate } from '../support/cached-routes.js'
 import { gate } from '../support/caches.js'
@@ -237,4 +237,31 @@ t.test('a refresh brings credentials that a schema has taken away since', async 
     seen.some((headers) => Array.isArray(headers) && headers[1] === undefined),
     'and no condition'
   )
+})
+
+t.test('what has gone, or is not for all any more, takes its stale answer along', async (t) => {
+  const { app } = await open(t)
+  const later: Record<string, (reply: FastifyReply) => FastifyReply> = {
+    '404': (reply) => reply.code(404),
+    '410': (reply) => reply.code(410),
+    'no-store': (reply) => reply.header('cache-control', 'no-store'),
+    '500': (reply) => reply.code(500)
+  }
+  const runs = new Map<string, number>()
+  app.get<{ Params: { is: string } }>(
+    '/:is',
+    { config: { cache: { ttl: '50ms', staleFor: '1m' } } },
+    async ({ params: { is } }, reply) => {
+      runs.set(is, (runs.get(is) ?? 0) + 1)
+      return runs.get(is) === 1 ? 'old' : later[is]!(reply).send('later')
+    }
+  )
+  for (const is of Object.keys(later)) {
+    await app.inject(`/${is}`)
+    await sleep(70)
+    t.equal((await app.inject(`/${is}`)).body, 'old')
+    await until(() => runs.get(is) === 2)
+    if (is === '500') t.equal((await app.inject(`/${is}`)).body, 'old', 'an error does not')
+    else await until(async () => (await app.inject(`/${is}`)).body === 'later')
+  }
 })
