@@ -52,7 +52,7 @@ export class CacheManager {
     return this.#writes.set(key, value, ttl)
   }
 
-  /** Whether there was an entry to delete. False, too, when Redis is away. */
+  /** Whether there was something to delete: an entry, or a load or its failure in the place of one. False, too, when Redis is away. */
   async delete(key: string): Promise<boolean> {
     return (await this.deleteMany([key])) === 1
   }

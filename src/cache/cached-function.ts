@@ -18,7 +18,7 @@ export interface CachedFunction<This, Args extends readonly unknown[], T> {
   (this: This, ...args: Args): Promise<T>
   /** Runs the function now, whatever is cached, and stores what it returns. */
   refresh(this: This, ...args: Args): Promise<T>
-  /** Whether there was an entry to delete. */
+  /** See {@link CacheManager.delete}. */
   invalidate(...args: Args): Promise<boolean>
   /** The key of a call in the cache. Throws a TypeError where the arguments have none. */
   key(...args: Args): string

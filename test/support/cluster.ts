@@ -1,5 +1,6 @@
 import { createClient } from 'redis'
 import type { Test } from 'tap'
+import { makeClient } from '../../src/redis/client.js'
 import { type RedisServer, server, until } from './redis.js'
 
 const SLOTS = 16_384
@@ -34,3 +35,7 @@ export async function cluster(t: Test, ...args: string[]): Promise<RedisServer[]
   await Promise.all(clients.map((client) => client.disconnect()))
   return nodes
 }
+
+/** Makes clients of a cluster, for a connection. */
+export const clusterClients = (nodes: readonly RedisServer[], connectTimeout: number) => () =>
+  makeClient({ cluster: { rootNodes: nodes.map(({ url }) => ({ url })) }, connectTimeout })

@@ -1,6 +1,5 @@
-import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
 import type { Test } from 'tap'
+import { openProxy } from './proxy.js'
 
 /** Takes the commands out of the bytes that a client sends, by their names. */
 function commandNames(heard: (name: string) => void): (chunk: Buffer) => void {
@@ -31,16 +30,11 @@ function parse(text: string): number {
 
 /** A proxy before a Redis that counts round trips: how often the client begins to send after the server has answered. */
 export async function countRoundTrips(t: Test, target: string) {
-  const { hostname, port } = new URL(target)
-  const sockets = new Set<Socket>()
   let roundTrips = 0
   let sent: string[] = []
-  const listener = createServer((client) => {
-    const server = connect(Number(port), hostname)
+  const url = await openProxy(t, target, (client, server) => {
     let asking = false
     const count = commandNames((name) => sent.push(name))
-    client.setNoDelay()
-    server.setNoDelay()
     client.on('data', (chunk) => {
       if (!asking) roundTrips++
       asking = true
@@ -51,22 +45,9 @@ export async function countRoundTrips(t: Test, target: string) {
       asking = false
       client.write(chunk)
     })
-    for (const [one, other] of [
-      [client, server],
-      [server, client]
-    ] as const) {
-      sockets.add(one)
-      one.on('error', () => {})
-      one.on('close', () => other.destroy())
-    }
-  }).listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    listener.close()
   })
   return {
-    url: `redis://127.0.0.1:${(listener.address() as { port: number }).port}`,
+    url,
     /** How many round trips `work` takes. */
     async during(work: () => Promise<unknown>): Promise<number> {
       const before = roundTrips

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { Test } from 'tap'
-import type { CacheStats, OpenCache } from '../../src/engine.js'
+import type { CacheOptions, CacheStats, OpenCache } from '../../src/engine.js'
 import type { TokenManagerSettings } from '../../src/tokens/token-manager.js'
 import type { Aborted, Call, Load, Loaded, Outcome } from '../workers/cache.js'
 import type { Answer, Told } from '../workers/tokens.js'
@@ -74,6 +74,7 @@ type Method =
   | 'set'
   | 'delete'
   | 'exists'
+  | 'expire'
   | 'ttl'
   | 'getMany'
   | 'setMany'
@@ -100,8 +101,8 @@ export class CacheWorker extends Worker<Outcome> {
   readonly #loaders: Loader[] = []
   readonly #signals = new Map<number, AbortController>()
 
-  static start(t: Test, { url, keyPrefix }: TestRedis): Promise<CacheWorker> {
-    return new CacheWorker(t, 'cache.ts', [url, keyPrefix]).started()
+  static start(t: Test, { url, keyPrefix }: TestRedis, options: CacheOptions = {}): Promise<CacheWorker> {
+    return new CacheWorker(t, 'cache.ts', [url, keyPrefix, JSON.stringify(options)]).started()
   }
 
   #remote(namespaces: readonly string[]): RemoteCache {
@@ -138,18 +139,6 @@ export class CacheWorker extends Worker<Outcome> {
     }
     const loaded = await run().catch(({ message }: Error) => ({ error: message }))
     this.tell({ load, ...loaded } satisfies Loaded)
-  }
-}
-
-/** Another process with the same cache, which keeps entries in its memory: see workers/memory.ts. */
-export class MemoryWorker extends Worker<{ id: number; value?: unknown }> {
-  static start(t: Test, { url, keyPrefix }: TestRedis): Promise<MemoryWorker> {
-    return new MemoryWorker(t, 'memory.ts', [url, keyPrefix]).started()
-  }
-
-  /** What a method of the cache gives there. */
-  async call(method: string, ...args: unknown[]): Promise<unknown> {
-    return (await this.ask({ method, args })).value
   }
 }
 

@@ -39,8 +39,9 @@ export interface Outcome {
   error?: { message: string; code: unknown; statusCode: unknown; number: number }
 }
 
-const [url, keyPrefix] = process.argv.slice(2) as [string, string]
-const cache = await openCache({ redis: { url, keyPrefix, commandTimeout: '5s', connectTimeout: '10s' } })
+const [url, keyPrefix, options] = process.argv.slice(2) as [string, string, string]
+const redis = { url, keyPrefix, commandTimeout: '5s', connectTimeout: '10s' } as const
+const cache = await openCache({ ...JSON.parse(options), redis })
 const loads = new Map<number, (loaded: Loaded) => void>()
 const errors: unknown[] = []
 let begun = 0

@@ -1,18 +1,16 @@
 import t from 'tap'
 import { CacheManager } from '../../../src/cache/cache-manager.js'
 import { silent } from '../../../src/log.js'
-import { makeClient } from '../../../src/redis/client.js'
 import { Commands } from '../../../src/redis/commands.js'
 import { sorted } from '../../support/caches.js'
-import { cluster } from '../../support/cluster.js'
+import { cluster, clusterClients } from '../../support/cluster.js'
 import { connection } from '../../support/engine.js'
 import { observer } from '../../support/redis.js'
 
 t.test('on a cluster batches cross slots, and scans visit every master', async (t) => {
   const nodes = await cluster(t)
   if (nodes === undefined) return
-  const rootNodes = nodes.map(({ url }) => ({ url }))
-  const factory = () => makeClient({ cluster: { rootNodes }, connectTimeout: 5000 })
+  const factory = clusterClients(nodes, 5000)
   const redisConnection = connection(t, '', { factory, connectTimeout: 10_000 })
   await redisConnection.start()
   const settings = { ttl: 60_000, longTtl: 60_000, maxValueBytes: 1000, keyPrefix: 'cluster:', log: silent }

@@ -6,11 +6,10 @@ import { CacheManager } from '../../../src/cache/cache-manager.js'
 import { msgpackr } from '../../../src/cache/serializer.js'
 import { openCache as openEngine } from '../../../src/engine.js'
 import { silent } from '../../../src/log.js'
-import { makeClient } from '../../../src/redis/client.js'
 import { Commands } from '../../../src/redis/commands.js'
 import { build } from '../../support/app.js'
 import { gate } from '../../support/caches.js'
-import { cluster } from '../../support/cluster.js'
+import { cluster, clusterClients } from '../../support/cluster.js'
 import { connection, openCache } from '../../support/engine.js'
 import { openFilter } from '../../support/filter.js'
 import { memoryLog } from '../../support/log.js'
@@ -268,9 +267,8 @@ t.test('a user who may not track keys is warned of once, and the cache works wit
 t.test('on a cluster what changes on any node is heard', async (t) => {
   const nodes = await cluster(t)
   if (nodes === undefined) return
-  const rootNodes = nodes.map(({ url }) => ({ url }))
   const opened = async () => {
-    const factory = () => makeClient({ cluster: { rootNodes }, connectTimeout: 1000 })
+    const factory = clusterClients(nodes, 1000)
     const redisConnection = connection(t, '', { factory })
     await redisConnection.start()
     const commands = new Commands(redisConnection, 2000)

@@ -5,10 +5,9 @@ import { CacheManager } from '../../../src/cache/cache-manager.js'
 import type { CacheManagerSettings } from '../../../src/cache/scope.js'
 import { msgpackr, type Serializer } from '../../../src/cache/serializer.js'
 import { silent } from '../../../src/log.js'
-import { makeClient } from '../../../src/redis/client.js'
 import { Commands } from '../../../src/redis/commands.js'
 import { caches } from '../../support/caches.js'
-import { cluster } from '../../support/cluster.js'
+import { cluster, clusterClients } from '../../support/cluster.js'
 import { connection, type openCache } from '../../support/engine.js'
 import { embedded, until } from '../../support/redis.js'
 
@@ -95,8 +94,7 @@ for (const [way, settings, value] of ways)
 t.test('bytes go to a cluster and back', async (t) => {
   const nodes = await cluster(t)
   if (nodes === undefined) return
-  const rootNodes = nodes.map(({ url }) => ({ url }))
-  const factory = () => makeClient({ cluster: { rootNodes }, connectTimeout: 5000 })
+  const factory = clusterClients(nodes, 5000)
   const redisConnection = connection(t, '', { factory, connectTimeout: 10_000 })
   await redisConnection.start()
   const defaults = {

@@ -1,8 +1,7 @@
 import t, { type Test } from 'tap'
-import { makeClient } from '../../../src/redis/client.js'
 import { Commands } from '../../../src/redis/commands.js'
 import { defineScript } from '../../../src/redis/script.js'
-import { cluster } from '../../support/cluster.js'
+import { cluster, clusterClients } from '../../support/cluster.js'
 import { connection } from '../../support/engine.js'
 import { embedded, redis } from '../../support/redis.js'
 
@@ -37,8 +36,7 @@ t.test('bytes go to Redis and back', async (t) => {
 t.test('bytes go to a cluster and back', async (t) => {
   const nodes = await cluster(t)
   if (nodes === undefined) return
-  const rootNodes = nodes.map(({ url }) => ({ url }))
-  const factory = () => makeClient({ cluster: { rootNodes }, connectTimeout: 5000 })
+  const factory = clusterClients(nodes, 5000)
   const redisConnection = connection(t, '', { factory, connectTimeout: 10_000 })
   await redisConnection.start()
   await keepsBytes(t, new Commands(redisConnection, 5000))

@@ -4,7 +4,7 @@ import { makeClient, type RedisClient } from '../../../src/redis/client.js'
 import type { ConnectionOptions, RedisConnection } from '../../../src/redis/connection.js'
 import { KeyWatch } from '../../../src/redis/key-watch.js'
 import { gate } from '../../support/caches.js'
-import { cluster } from '../../support/cluster.js'
+import { cluster, clusterClients } from '../../support/cluster.js'
 import { connection } from '../../support/engine.js'
 import { fakeRedis, healthy } from '../../support/fake-redis.js'
 import { infoNumber, observer, type RedisServer, server, until } from '../../support/redis.js'
@@ -192,8 +192,7 @@ t.test('a client of Sentinel, which can not be watched, is refused', async (t) =
 t.test('every master of a cluster is watched, and all are when one is lost', async (t) => {
   const nodes = await cluster(t)
   if (nodes === undefined) return
-  const rootNodes = nodes.map(({ url }) => ({ url }))
-  const factory = () => makeClient({ cluster: { rootNodes }, connectTimeout: 1000 })
+  const factory = clusterClients(nodes, 1000)
   const { opened, watch: watching, names, told } = await watch(t, nodes[0]!.url, { factory })
   await until(() => watching.armed)
   const keys = Array.from({ length: 20 }, (_, n) => `a:${n}`)
