@@ -51,6 +51,8 @@ export interface ClientOptions {
   readonly tls?: boolean | object | undefined
   readonly cluster?: RedisClusterOptions | undefined
   readonly connectTimeout: number
+  /** Whether it connects anew when its connection is lost. Default: true. */
+  readonly reconnects?: boolean
 }
 
 // Never gives up, so that a server which comes back is found again; never waits longer than recovery within a second allows.
@@ -58,11 +60,11 @@ const reconnectStrategy = (retries: number): number => Math.min(50 * 2 ** retrie
 
 /** Makes an unconnected node-redis client. It queues nothing while Redis is away: what can't be sent now fails now. */
 export function makeClient(options: ClientOptions): RedisClient {
-  const { url, host, port, username, password, db, tls, cluster, connectTimeout } = options
+  const { url, host, port, username, password, db, tls, cluster, connectTimeout, reconnects = true } = options
   const socket = {
     connectTimeout,
     keepAlive: 5000,
-    reconnectStrategy,
+    reconnectStrategy: reconnects && reconnectStrategy,
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
     ...(tls && { tls: true as const, ...(typeof tls === 'object' && tls) })

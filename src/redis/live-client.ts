@@ -127,6 +127,10 @@ export class LiveClient {
         this.#dialling = false
         this.#lastSign = performance.now()
         this.#observer.failed(error)
+        if (!client.isOpen && this.#source.factory !== undefined && client === this.current) {
+          this.#drop()
+          this.#retry = setTimeout(() => void this.open(), RETRY_INTERVAL)
+        }
       }
     }
     const entries = Object.entries(listeners)

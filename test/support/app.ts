@@ -33,7 +33,7 @@ export async function build(
   return { app, lines, url, keyPrefix }
 }
 
-type App = Awaited<ReturnType<typeof build>>['app']
+export type App = Awaited<ReturnType<typeof build>>['app']
 
 export interface Tokens {
   access_token: string
