@@ -67,8 +67,7 @@ const discarded = new WeakSet<RedisClient>()
 export function makeClient(options: ClientOptions): RedisClient {
   const { url, host, port, username, password, db, tls, cluster, connectTimeout, reconnects = true } = options
   // A discarded cluster client of redis 4 goes on dialling a node that it has never reached.
-  const reconnectStrategy = (retries: number, cause: Error) =>
-    !discarded.has(client) && delay(retries, cause)
+  const reconnectStrategy = (retries: number, cause: Error) => !discarded.has(client) && delay(retries, cause)
   const socket = {
     connectTimeout,
     keepAlive: 5000,
@@ -139,7 +138,10 @@ export async function nodes(client: RedisClient): Promise<RedisClient[]> {
 /** The time of Redis, by a PING and TIME: on a cluster those of the first master that answers, as others may be gone. */
 export async function probe(client: RedisClient): Promise<[seconds: string, microseconds: string]> {
   const ask = async (node: RedisClient) => {
-    const [, time] = await Promise.all([dispatch(node, undefined, ['PING']), dispatch(node, undefined, ['TIME'])])
+    const [, time] = await Promise.all([
+      dispatch(node, undefined, ['PING']),
+      dispatch(node, undefined, ['TIME'])
+    ])
     return time as [string, string]
   }
   const { masters, nodeClient } = capabilities(client)

@@ -1,22 +1,12 @@
-import t, { type Test } from 'tap'
-import type { RedisOptions } from '../../src/options/redis.js'
+import t from 'tap'
 import { build, login } from '../support/app.js'
+import { at } from '../support/client.js'
 import { Crowd } from '../support/crowd.js'
-import { until } from '../support/redis.js'
+import { inStep, until } from '../support/redis.js'
 import { sentinels } from '../support/sentinels.js'
 import { nothingThrown } from '../support/traffic.js'
 
 const ENOUGH = { max: 1_000_000 }
-
-async function open(t: Test, options: RedisOptions) {
-  const { app, lines } = await build(t, {
-    redis: { url: undefined, keyPrefix: 's:', required: true, connectTimeout: '5s', ...options },
-    cache: { memory: true },
-    rateLimit: { login: ENOUGH, refresh: ENOUGH, routes: ENOUGH, guard: false }
-  })
-  await app.ready()
-  return { app, lines }
-}
 
 for (const end of ['kill', 'freeze'] as const)
   t.test(`a master that is gone (${end}) is replaced, and the app follows`, async (t) => {
@@ -24,10 +14,21 @@ for (const end of ['kill', 'freeze'] as const)
     if (watched === undefined) return
     const { master, first, second, nodes, rootNodes } = watched
     const thrown = nothingThrown(t)
-    const { app, lines } = await open(t, { sentinel: { name: 'main', rootNodes } })
+    const { app, lines } = await build(t, {
+      redis: {
+        url: undefined,
+        keyPrefix: 's:',
+        required: true,
+        connectTimeout: '5s',
+        ...at.sentinels(rootNodes)
+      },
+      cache: { memory: true },
+      rateLimit: { login: ENOUGH, refresh: ENOUGH, routes: ENOUGH, guard: false }
+    })
+    await app.ready()
     const crowd = await Crowd.login(app, 10)
     t.equal(await app.cache.set('k', 'before'), true)
-    t.equal(await first.sendCommand(['WAIT', '1', '5000']), 1, 'the replica has all that came before')
+    await inStep(first)
 
     // Who was asked first is gone as well.
     await nodes[0]!.kill()

@@ -1,6 +1,6 @@
 import { createClient } from 'redis'
 import type { Test } from 'tap'
-import { makeClient } from '../../src/redis/client.js'
+import { clusterClientOf } from './client.js'
 import { type RedisServer, server, until } from './redis.js'
 
 const SLOTS = 16_384
@@ -52,4 +52,8 @@ async function form(t: Test, size: number, args: readonly string[]): Promise<Red
 
 /** Makes clients of a cluster, for a connection. */
 export const clusterClients = (nodes: readonly RedisServer[], connectTimeout: number) => () =>
-  makeClient({ cluster: { rootNodes: nodes.map(({ url }) => ({ url })) }, connectTimeout })
+  clusterClientOf(rootNodes(nodes), connectTimeout)
+
+/** Where the nodes are, for a client of redis. */
+export const rootNodes = (nodes: readonly RedisServer[]) =>
+  nodes.map(({ port }) => ({ host: '127.0.0.1', port }))

@@ -70,6 +70,16 @@ export const infoNumber = async (
   name: string
 ): Promise<number> => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await client.info(section))?.[1])
 
+/** Waits until a replica of this master has all that was written. WAIT would not do: it waits for what its own connection wrote. */
+export async function inStep(master: { info(section: string): Promise<string> }): Promise<void> {
+  const caughtUp = async () => {
+    const text = await master.info('replication')
+    const [, offset] = /^master_repl_offset:(\d+)/m.exec(text)!
+    return text.includes(`,state=online,offset=${offset},`)
+  }
+  await until(caughtUp, 20_000)
+}
+
 export async function freePort(): Promise<number> {
   const listener = createServer().listen(0, '127.0.0.1')
   await once(listener, 'listening')
