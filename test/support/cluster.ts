@@ -37,7 +37,7 @@ async function form(t: Test, size: number, args: readonly string[]): Promise<Red
   const formed = async () => {
     const texts = await Promise.all(clients.map((client) => client.sendCommand<string>(['CLUSTER', 'INFO'])))
     return texts.every(
-      (text) => /cluster_state:ok[^]*cluster_known_nodes:(\d+)/.exec(text)?.[1] === String(size)
+      (text) => text.includes('cluster_state:ok') && text.includes(`cluster_known_nodes:${size}\r\n`)
     )
   }
   await until(formed, 20_000)
