@@ -174,6 +174,8 @@ export class LiveClient {
       reconnecting: dials(true),
       ready: () => this.#observer.usable(),
       error: (error: unknown) => {
+        // Clients of redis 5 and 6 go on telling the listener that was taken away last.
+        if (client !== this.current) return
         this.#dialling = false
         this.#lastSign = performance.now()
         // It has given up, by a reconnectStrategy of the app, say.

@@ -9,7 +9,7 @@ const AWAY = { code: 'FST_REDIS_AUTH_UNAVAILABLE' }
 class ClientOfflineError extends Error {}
 
 /** Makes clients of a cluster of two masters, of which a key starting with `b` is the second's. */
-function openCluster(t: Test) {
+function openCluster(t: Test, shared = false) {
   /** What the second master does, and whether the first does the same. */
   const cluster = { second: 'serves' as 'serves' | 'is lost' | 'is silent', both: false, promoted: false }
   const clients: (RedisClient & { open: boolean })[] = []
@@ -26,7 +26,8 @@ function openCluster(t: Test) {
     }
     const node = { sendCommand: (args: string[]) => sendCommand('a', false, args) }
     const client = Object.assign(new EventEmitter(), {
-      isOpen: false,
+      // A createClient may connect what it makes.
+      isOpen: knows,
       open: true,
       masters: [
         { host: 'a', port: 1 },
@@ -45,7 +46,8 @@ function openCluster(t: Test) {
     clients.push(client)
     return client as RedisClient
   }
-  const opened = connection(t, '', { factory, connectTimeout: 300 }, log)
+  const source = shared ? { client: factory() } : { factory }
+  const opened = connection(t, '', { ...source, connectTimeout: 300 }, log)
   const ask = (key: string) => opened.send(key, ['GET', key], 50)
   return { cluster, clients, log, opened, ask }
 }
@@ -90,6 +92,20 @@ for (const loss of ['is lost', 'is silent'] as const)
     t.equal(await ask('a'), 'OK')
     t.match(log.lines, [{ event: 'redis.degraded' }, { event: 'redis.ready' }])
   })
+
+t.test('a shared client that has lost every master fails each command, and is kept', async (t) => {
+  const { cluster, clients, opened, ask } = openCluster(t, true)
+  await opened.start()
+  Object.assign(cluster, { second: 'is lost', both: true })
+  const start = performance.now()
+  await until(async () => {
+    await t.rejects(ask('a'), AWAY)
+    return performance.now() - start > 1200
+  })
+  cluster.both = false
+  t.equal(await ask('a'), 'OK')
+  t.equal(opened.client, clients[0])
+})
 
 t.test('a look at the masters is given up with the connection', async (t) => {
   const { cluster, clients, opened, ask } = openCluster(t)
