@@ -112,19 +112,25 @@ export class LiveClient {
     if (factory === undefined || performance.now() < this.#renewableAt) return
     this.#renewableAt = performance.now() + RENEW_INTERVAL
     const generation = this.#generation
-    const client = await factory()
-    client.on('error', () => {})
-    const connecting = client.isOpen ? Promise.resolve() : client.connect()
-    const silent = () => Promise.reject(new Unavailable('timeout'))
-    const outdated = await atMost(connectTimeout, connecting, silent).then(
-      () => this.current !== undefined && knowsOthers(client, this.current),
-      () => false
-    )
-    if (!outdated || generation !== this.#generation) discard(client, true, connecting)
-    else this.#succeed(client, connecting)
+    let client: RedisClient | undefined
+    let connecting: Promise<unknown> | undefined
+    try {
+      client = await factory()
+      client.on('error', () => {})
+      if (!client.isOpen) connecting = client.connect()
+      const silent = () => Promise.reject(new Unavailable('timeout'))
+      await atMost<unknown>(connectTimeout, Promise.resolve(connecting), silent)
+      if (generation === this.#generation && knowsOthers(client, this.current!)) {
+        this.#succeed(client, connecting)
+        return
+      }
+    } catch {
+      // The next look may find more.
+    }
+    if (client !== undefined) discard(client, true, connecting)
   }
 
-  #succeed(client: RedisClient, connecting: Promise<unknown>): void {
+  #succeed(client: RedisClient, connecting: Promise<unknown> | undefined): void {
     this.#retire()
     const retired = this.current!
     this.#detach()
