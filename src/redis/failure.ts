@@ -63,6 +63,9 @@ const explanations: Record<Reason, string> = {
   server: 'Redis can not serve commands'
 }
 
+/** Every reason there is. */
+export const reasons = Object.keys(explanations) as readonly Reason[]
+
 /** The reason in words, for operators. */
 export const explain = (reason: Reason): string => explanations[reason]
 
