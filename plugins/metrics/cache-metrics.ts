@@ -15,6 +15,7 @@ const HELP: Readonly<Record<Counter, string>> = {
   sets: 'Values stored',
   deletes: 'Entries deleted',
   errors: 'Operations that Redis did not serve',
+  deferred: 'Invalidations that Redis did not hear of at once',
   damaged: 'Entries that could not be read, and were removed',
   oversized: 'Values not stored because they were too large'
 }
