@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { ConnectionState, RedisConnection } from './connection.js'
+import type { RedisConnection } from './connection.js'
 import { type Reason, reasonOf } from './failure.js'
+import type { ConnectionState } from './health.js'
 import { checkupKey } from './keys.js'
 import { parseInfo, type ServerInfo } from './server-info.js'
 

@@ -147,7 +147,14 @@ t.test('it says which step failed and why, and nothing that Redis said', async (
     command[0] === 'SET' ? '-OOM command not allowed\r\n' : healthy(command)
   )
   const forgetful = await fakeRedis(t, (command) => (command[0] === 'GET' ? '$-1\r\n' : healthy(command)))
+  const refusing = await fakeRedis(t, (command) => {
+    if (command[0] === 'GET') return `$36\r\n${id}\r\n`
+    if (command[0] === 'SET') id = command[2]!
+    return command[0] === 'UNLINK' ? "-ERR unknown command 'UNLINK'\r\n" : healthy(command)
+  })
+  let id = ''
   const cases = [
+    [refusing, { step: 'delete', reason: 'server' }],
     [full, { step: 'set', reason: 'server' }],
     [forgetful, { step: 'get', reason: 'server' }]
   ] as const
@@ -156,6 +163,6 @@ t.test('it says which step failed and why, and nothing that Redis said', async (
     const reply = await ask(built, 'POST', '/redis/test')
     t.equal(reply.statusCode, 503)
     t.match(reply.json(), { status: 'degraded', connections: { redis: { status: 'failed', ...expected } } })
-    t.notMatch(reply.body, 'OOM')
+    t.notMatch(reply.body, /OOM|unknown/)
   }
 })
