@@ -113,7 +113,9 @@ const plugin: FastifyPluginAsync<RedisAuthOptions> = async (fastify, options) =>
   // Options that Fastify reads itself; a plugin of the root has no context of its own to which they would apply.
   const { logLevel, logSerializers } = options as FastifyOwnOptions
   const logging = { ...(logLevel && { logLevel }), ...(logSerializers && { logSerializers }) }
-  if (health !== undefined) await fastify.register(healthRoutes, { settings, health, redises, ...logging })
+  // What probes ask every few seconds is no news.
+  if (health !== undefined)
+    await fastify.register(healthRoutes, { settings, health, redises, logLevel: 'warn', ...logging })
   const auth = routes !== undefined && settings.tokens !== undefined
   if (auth && settings.tokens?.keys !== undefined)
     await fastify.register(jwks, { keys: settings.tokens.keys, ...logging })

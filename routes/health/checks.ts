@@ -6,18 +6,20 @@ export type Status = 'ok' | 'degraded'
 
 export const statusOf = (healthy: boolean): Status => (healthy ? 'ok' : 'degraded')
 
+/** What a look at each Redis finds, by its name. */
+export const ofEach = async <T>(
+  redises: readonly Checkup[],
+  look: (redis: Checkup) => Promise<T>
+): Promise<Record<string, T>> =>
+  Object.fromEntries(await Promise.all(redises.map(async (redis) => [redis.name, await look(redis)])))
+
 /** How the app does: which Redis answers now, and whether it hears of what is revoked. */
 export async function check(
   { tokens }: FastifyInstance,
   settings: Settings,
   redises: readonly Checkup[]
 ): Promise<{ status: Status; checks: Record<string, Status> }> {
-  const checks: Record<string, Status> = {}
-  await Promise.all(
-    redises.map(async (redis) => {
-      checks[redis.name] = statusOf((await redis.ping()) !== undefined)
-    })
-  )
+  const checks = await ofEach(redises, async (redis) => statusOf((await redis.ping()) !== undefined))
   // With another check the feed is followed only if a route asks for it.
   if (settings.tokens?.check === 'feed')
     checks.feed = statusOf(['current', 'overflowing'].includes(tokens.feed.state))

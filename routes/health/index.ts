@@ -20,13 +20,11 @@ export const healthRoutes: FastifyPluginAsync<HealthRoutes> = async (
   const declare = declareIn(scope)
   // A probe that is answered 429 has an app restarted, and all that ask at a time cost one PING.
   const config = { rateLimit: false as const }
-  // What comes every few seconds is no news.
-  const quiet = { config, logLevel: 'warn' as const }
 
   declare({
     method: 'GET',
     url: health.prefix,
-    ...quiet,
+    config,
     schema: { response: { 200: HealthReply } },
     handler: async (_request, reply) => {
       const found = await check(scope, settings, redises)
@@ -38,7 +36,7 @@ export const healthRoutes: FastifyPluginAsync<HealthRoutes> = async (
   declare({
     method: 'GET',
     url: `${health.prefix}/live`,
-    ...quiet,
+    config,
     schema: { response: { 200: LiveReply } },
     handler: async () => ({ status: 'ok' })
   })
@@ -47,7 +45,7 @@ export const healthRoutes: FastifyPluginAsync<HealthRoutes> = async (
   declare({
     method: 'GET',
     url: `${health.prefix}/redis`,
-    ...quiet,
+    config,
     schema: { response: { 200: RedisHealthReply } },
     handler: async (_request, reply) => {
       const latency = await redis.ping()

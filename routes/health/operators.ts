@@ -1,10 +1,9 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { CacheStats } from '../../src/cache/stats.js'
 import type { Guard } from '../../src/options/routes.js'
-import type { Checkup } from '../../src/redis/checkup.js'
 import { snakeCase } from '../../src/snake-case.js'
 import { limited } from '../auth/request.js'
-import { check, statusCodeOf, statusOf } from './checks.js'
+import { check, ofEach, statusCodeOf, statusOf } from './checks.js'
 import { declareIn } from './declare.js'
 import type { HealthRoutes } from './index.js'
 import { DetailedReply, StatsReply, TestReply } from './schemas.js'
@@ -17,8 +16,6 @@ export const operatorRoutes: FastifyPluginAsync<HealthRoutes & { guard: Guard }>
   const declare = declareIn(scope)
   // The limit, an onRequest hook, comes first.
   const guarded = { config: limited(settings.limits.routes), preValidation: guard }
-  const ofEach = async <T>(look: (redis: Checkup) => Promise<T>): Promise<Record<string, T>> =>
-    Object.fromEntries(await Promise.all(redises.map(async (redis) => [redis.name, await look(redis)])))
   const timestamp = () => new Date().toISOString()
 
   declare({
@@ -27,11 +24,13 @@ export const operatorRoutes: FastifyPluginAsync<HealthRoutes & { guard: Guard }>
     ...guarded,
     schema: { response: { 200: DetailedReply } },
     handler: async (_request, reply) => {
-      const found = await check(scope, settings, redises)
-      const connections = await ofEach(async (redis) => {
-        const [latency_ms = null, server] = await Promise.all([redis.ping(), redis.info()])
-        return { state: redis.state, latency_ms, server }
-      })
+      const [found, connections] = await Promise.all([
+        check(scope, settings, redises),
+        ofEach(redises, async (redis) => {
+          const [latency_ms = null, server] = await Promise.all([redis.ping(), redis.info()])
+          return { state: redis.state, latency_ms, server }
+        })
+      ])
       const { feed } = scope.tokens
       const uptime_seconds = process.uptime()
       return reply
@@ -47,7 +46,7 @@ export const operatorRoutes: FastifyPluginAsync<HealthRoutes & { guard: Guard }>
     schema: { response: { 200: StatsReply } },
     handler: async () => ({
       cache: settings.cache === undefined ? null : inSnakeCase(scope.cache.stats()),
-      redis: await ofEach((redis) => redis.info()),
+      redis: await ofEach(redises, (redis) => redis.info()),
       timestamp: timestamp()
     })
   })
@@ -58,7 +57,7 @@ export const operatorRoutes: FastifyPluginAsync<HealthRoutes & { guard: Guard }>
     ...guarded,
     schema: { response: { 200: TestReply } },
     handler: async (_request, reply) => {
-      const connections = await ofEach((redis) => redis.roundTrip())
+      const connections = await ofEach(redises, (redis) => redis.roundTrip())
       const passed = Object.values(connections).every(({ status }) => status === 'ok')
       const status = statusOf(passed)
       return reply.code(passed ? 200 : 503).send({ status, connections, timestamp: timestamp() })
