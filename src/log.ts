@@ -14,6 +14,8 @@ export const LogEvent = {
   redisDegraded: 'redis.degraded',
   redisRefuses: 'redis.refuses',
   redisNotStarted: 'redis.not-started',
+  redisEvictsSessions: 'redis.evicts-sessions',
+  redisEvictionUnknown: 'redis.eviction-unknown',
   cacheFailed: 'cache.failed',
   cacheDamagedEntry: 'cache.damaged-entry',
   cacheMemoryRefused: 'cache.memory-refused',
