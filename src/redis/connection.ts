@@ -10,7 +10,7 @@ import {
   type ReplyType
 } from './client.js'
 import { RedisClock } from './clock.js'
-import { explain, type Reason, reasonOf, Unavailable } from './failure.js'
+import { explain, type Reason, reasonOf, saidBy, Unavailable } from './failure.js'
 import { type ClientSource, LiveClient } from './live-client.js'
 import { type Outage, Outages } from './outages.js'
 
@@ -34,6 +34,11 @@ function attempt<T>(work: (client: RedisClient) => Promise<T>, client: RedisClie
   } catch (error) {
     return Promise.reject(error)
   }
+}
+
+/** One that can not save refuses PING as if that were a write, and serves reads. */
+function pardonMisconf(error: Error): void {
+  if (!saidBy(error).startsWith('MISCONF')) throw error
 }
 
 const PROBE_INTERVAL = 200
@@ -254,7 +259,7 @@ export class RedisConnection {
     if (client === this.#live.current && this.#state === 'ready') {
       if (reason === 'loading' || !isUsable(client)) this.#degrade(reason)
       // Demoted to a replica, as its name may know by now.
-      else if ((error as Error).message.startsWith('READONLY') && this.#live.replace()) this.#degrade(reason)
+      else if (saidBy(error as Error).startsWith('READONLY') && this.#live.replace()) this.#degrade(reason)
       // A cluster client of redis 4 or 5 goes on asking a master that is gone for ever: a fresh one learns who took over.
       else if (reason === 'connection-lost' && this.#persists() && this.#live.replace()) this.#degrade(reason)
       else if (reason === 'server' || reason === 'auth') this.#warn(reason)
@@ -289,8 +294,8 @@ export class RedisConnection {
       return
     }
     if (this.#state !== 'closed') this.#reason = reason
-    // Waiting does not make a wrong password right.
-    if (this.#state === 'connecting' && reason === 'auth') this.#degrade(reason)
+    // Waiting does not make a wrong password or certificate right.
+    if (this.#state === 'connecting' && (reason === 'auth' || reason === 'tls')) this.#degrade(reason)
   }
 
   #degrade(reason: Reason): void {
@@ -331,9 +336,9 @@ export class RedisConnection {
         client,
         () =>
           Promise.all([
-            dispatch(client, undefined, ['PING']),
+            dispatch(client, undefined, ['PING']).catch(pardonMisconf),
             dispatch(client, undefined, ['TIME'])
-          ]) as Promise<[string, [string, string]]>,
+          ]) as Promise<[unknown, [string, string]]>,
         PROBE_TIMEOUT
       )
       this.clock.observe(Number(seconds) * 1000 + Number(microseconds) / 1000)
