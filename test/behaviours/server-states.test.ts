@@ -1,6 +1,7 @@
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import type { Unavailable } from '../../src/redis/failure.js'
 import { bearer, build, login, PASSWORD, post } from '../support/app.js'
 import { observer, type RedisServer, server, until } from '../support/redis.js'
 import { nothingThrown } from '../support/traffic.js'
@@ -150,7 +151,8 @@ t.test('an app whose Redis has no place for it finds one', async (t) => {
   if (place === undefined) return
   const clean = nothingThrown(t)
   const admin = await observer(t, place.url)
-  const { app, said } = await open(t, place.url)
+  await admin.aclSetUser('app', USER)
+  const { app, said } = await open(t, asUser(place))
   await app.ready()
   await refuses(t, app)
   t.match(said(), [/redis.degraded: .*max number of clients/])
@@ -173,7 +175,7 @@ t.test('an app whose Redis begins to ask for another password says so, until it 
   await admin.sendCommand(['CLIENT', 'KILL', 'USER', 'app'])
   await until(() => app.redisConnection.state === 'degraded')
   await refuses(t, app)
-  await t.rejects(app.redisConnection.ping(), { reason: 'auth' })
+  await t.rejects(app.redisConnection.ping(), { reason: 'auth' } as Unavailable)
   await admin.aclSetUser('app', ['resetpass', '>pw'])
   const took = await until(() => app.redisConnection.state === 'ready', 10_000)
   t.ok(took < 1000, `back within ${took} ms`)

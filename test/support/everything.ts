@@ -13,7 +13,7 @@ export async function useEverything(
   const { app, lines } = await build(
     t,
     {
-      redis,
+      redis: { url: undefined, ...redis },
       tokens: { secret: SECRET, audit: true },
       routes: { revoke: true, introspect: async () => {} },
       rateLimit: { guard: { failureDelay: 0 } },
