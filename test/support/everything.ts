@@ -81,7 +81,7 @@ export async function useEverything(
       (await cache.ttl('a')) === null &&
       (await cache.delete('a')),
     'many entries': async () =>
-      (await cache.setMany({ a: 1, b: 2 })) &&
+      (await cache.setMany({ a: 1, b: 2 })) === 2 &&
       (await cache.getMany(['a', 'b'])).size === 2 &&
       (await cache.deleteMany(['a', 'b'])) === 2,
     counting: async () => (await cache.increment('n')) === 1 && (await cache.increment('n', 2, '1m')) === 3,
