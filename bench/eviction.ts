@@ -62,7 +62,8 @@ for (const policy of [shippedPolicy, ...others]) {
   let stored = 0
   await repeat(batches, async (n) => {
     const batch = Array.from({ length: BATCH }, (_, at) => [`entry:${n}:${at}`, value] as const)
-    stored += await app.cache.setMany(batch)
+    const written = await app.cache.setMany(batch)
+    stored += written
   })
   const login = await app.tokens.issue({ id: 'new' }).then(
     () => 'served',

@@ -14,6 +14,8 @@ interface State {
   leave(admin: Admin): Promise<unknown>
   /** What the log says. */
   readonly says: RegExp
+  /** Whether it serves reads. */
+  readonly reads?: boolean
 }
 
 const dumpIn = async (admin: Admin) => join((await admin.configGet('dir')).dir!, 'dump.rdb')
@@ -28,7 +30,8 @@ const states: Record<string, State> = {
   'is full': {
     enter: (admin) => admin.configSet('maxmemory', '1'),
     leave: (admin) => admin.configSet('maxmemory', '0'),
-    says: /OOM/
+    says: /OOM/,
+    reads: true
   },
   'can not save': {
     enter: async (admin) => {
@@ -39,12 +42,14 @@ const states: Record<string, State> = {
       rmdirSync(await dumpIn(admin))
       await save(admin, 'ok')
     },
-    says: /MISCONF/
+    says: /MISCONF/,
+    reads: true
   },
   'lacks replicas': {
     enter: (admin) => admin.configSet('min-replicas-to-write', '1'),
     leave: (admin) => admin.configSet('min-replicas-to-write', '0'),
-    says: /NOREPLICAS/
+    says: /NOREPLICAS/,
+    reads: true
   },
   'is a replica': {
     enter: (admin) => admin.replicaOf('127.0.0.1', 1),
@@ -106,7 +111,7 @@ async function closes(t: Test, app: App): Promise<void> {
   t.ok(took < 1500, `closed within ${took} ms`)
 }
 
-for (const [name, { enter, leave, says }] of Object.entries(states)) {
+for (const [name, { enter, leave, says, reads }] of Object.entries(states)) {
   t.test(`an app whose Redis ${name} goes on, and is served again`, async (t) => {
     const place = await server(t)
     if (place === undefined) return
@@ -115,8 +120,10 @@ for (const [name, { enter, leave, says }] of Object.entries(states)) {
     await admin.aclSetUser('app', USER)
     const { app, said } = await open(t, asUser(place))
     const { access_token, refresh_token } = await login(app)
+    await app.cache.set('kept', 1)
     await enter(admin)
     await refuses(t, app)
+    if (reads) t.equal(await app.cache.get('kept'), 1, 'reads are served')
     const refreshed = await post(app, '/auth/refresh', { refresh_token })
     t.match(refreshed, { statusCode: 503, headers: { 'retry-after': '1' } }, refreshed.body)
     const me = await app.inject({ url: '/me', headers: bearer(access_token) })
@@ -136,10 +143,12 @@ for (const [name, { enter, leave, says }] of Object.entries(states)) {
     const clean = nothingThrown(t)
     const admin = await observer(t, place.url)
     await admin.aclSetUser('app', USER)
+    await admin.set('states:cache::kept', '1')
     await enter(admin)
     const { app, said } = await open(t, asUser(place))
     await app.ready()
     await refuses(t, app)
+    if (reads) t.equal(await app.cache.get('kept'), 1, 'reads are served')
     t.match(said(), [says])
     await closes(t, app)
     clean()
