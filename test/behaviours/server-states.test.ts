@@ -71,7 +71,7 @@ const states: Record<string, State> = {
   }
 }
 
-const USER = ['on', '>pw', '~*', '&*', '+@all']
+const USER = ['on', '>pw', '~*', '+@all']
 const asUser = ({ url }: RedisServer) => url.replace('//', '//app:pw@')
 
 async function open(t: Test, url: string) {
