@@ -75,8 +75,14 @@ const explanations: Record<Reason, string> = {
   server: 'Redis can not serve commands'
 }
 
-/** The reason in words, for operators. */
-export const explain = (reason: Reason): string => explanations[reason]
+/** Whether Redis is there, and will not do what it was told. */
+export const refuses = (reason: Reason): boolean => reason === 'server' || reason === 'auth'
+
+/** The reason in words, for operators; where Redis itself has refused, in its own words too. */
+export const explain = (reason: Reason, error?: unknown): string =>
+  refuses(reason) && error instanceof Error
+    ? `${explanations[reason]}: ${error.message}`
+    : explanations[reason]
 
 /** Redis does not serve: FST_REDIS_AUTH_UNAVAILABLE, with the reason for the log. A client of the app is told no more than that. */
 export class Unavailable extends RedisAuthError {
