@@ -20,14 +20,18 @@ const redis: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { sett
 
 const opened = new WeakMap<RedisSettings, RedisConnection>()
 
-/** Redis as a manager sees it. Managers with the same settings share a connection. */
+/** Managers with the same settings share a connection. */
+export const connectionFor = (fastify: FastifyInstance, settings: RedisSettings): RedisConnection =>
+  opened.get(settings) ?? open(fastify, settings)
+
+/** Redis as a manager sees it. */
 export function redisFor(
   fastify: FastifyInstance,
   settings: RedisSettings,
   area: keyof Timeouts
 ): { keyPrefix: string; commands: Commands } {
-  const connection = opened.get(settings) ?? open(fastify, settings)
-  return { keyPrefix: settings.keyPrefix, commands: new Commands(connection, settings.timeouts[area]) }
+  const commands = new Commands(connectionFor(fastify, settings), settings.timeouts[area])
+  return { keyPrefix: settings.keyPrefix, commands }
 }
 
 /** Every Redis that managers with these settings use. */

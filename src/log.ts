@@ -14,6 +14,8 @@ export const LogEvent = {
   redisDegraded: 'redis.degraded',
   redisRefuses: 'redis.refuses',
   redisNotStarted: 'redis.not-started',
+  redisEvictsSessions: 'redis.evicts-sessions',
+  redisEvictionUnknown: 'redis.eviction-unknown',
   redisListenerFailed: 'redis.listener-failed',
   cacheFailed: 'cache.failed',
   cacheCaughtUp: 'cache.caught-up',

@@ -70,7 +70,11 @@ export function makeClient(options: ClientOptions): RedisClient {
     ...(port !== undefined && { port }),
     ...(tls && { tls: true as const, ...(typeof tls === 'object' && tls) })
   }
+  const authenticates = password !== undefined || (url !== undefined && new URL(url).password !== '')
   const common = {
+    // A server that has no place for us (maxclients) says so to the first command. Version 4 ignores what becomes of
+    // CLIENT SETINFO, and crashes where there is no command at all.
+    disableClientInfo: authenticates,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     commandsQueueMaxLength: 10_000,

@@ -3,7 +3,7 @@ import { LogEvent, type Logger } from '../log.js'
 import { atMost } from '../timers.js'
 import { dispatch, isUsable, type RedisClient } from './client.js'
 import { RedisClock } from './clock.js'
-import { explain, type Reason, reasonOf, refuses, Unavailable } from './failure.js'
+import { explain, type Reason, reasonOf, refuses, saidBy, Unavailable } from './failure.js'
 import { type ClientSource, LiveClient } from './live-client.js'
 import { Outages } from './outages.js'
 
@@ -27,6 +27,11 @@ const SLOW_MEMORY = 10_000
 const REPEAT_WARNING = 60_000
 const PERSISTENT_LOSS = 1000
 const LOSS_GAP = 2000
+
+/** One that can not save refuses PING as if that were a write, and serves reads. */
+function pardonMisconf(error: Error): void {
+  if (!saidBy(error).startsWith('MISCONF')) throw error
+}
 
 /**
  * Whether Redis serves. node-redis does not say: its client is ready while a frozen server holds its socket open. So
@@ -137,7 +142,7 @@ export class Health {
     if (client === this.live.current && this.#state === 'ready') {
       if (reason === 'loading' || !isUsable(client)) this.#degrade(reason)
       // Demoted to a replica, as its name may know by now.
-      else if ((error as Error).message.startsWith('READONLY') && this.live.replace()) this.#degrade(reason)
+      else if (saidBy(error as Error).startsWith('READONLY') && this.live.replace()) this.#degrade(reason)
       // A cluster client of redis 4 or 5 goes on asking a master that is gone for ever: a fresh one learns who took over.
       else if (reason === 'connection-lost' && this.#persists() && this.live.replace()) this.#degrade(reason)
       else if (refuses(reason)) this.#warn(reason)
@@ -166,8 +171,8 @@ export class Health {
       return
     }
     if (this.#state !== 'closed') this.#reason = reason
-    // Waiting does not make a wrong password right.
-    if (this.#state === 'connecting' && reason === 'auth') this.#degrade(reason)
+    // Waiting does not make a wrong password or certificate right.
+    if (this.#state === 'connecting' && (reason === 'auth' || reason === 'tls')) this.#degrade(reason)
   }
 
   #degrade(reason: Reason): void {
@@ -209,9 +214,9 @@ export class Health {
         client,
         () =>
           Promise.all([
-            dispatch(client, undefined, ['PING']),
+            dispatch(client, undefined, ['PING']).catch(pardonMisconf),
             dispatch(client, undefined, ['TIME'])
-          ]) as Promise<[string, [string, string]]>,
+          ]) as Promise<[unknown, [string, string]]>,
         PROBE_TIMEOUT
       )
       this.clock.observe(Number(seconds) * 1000 + Number(microseconds) / 1000)
