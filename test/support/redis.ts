@@ -15,7 +15,7 @@ export interface TestRedis {
   readonly keyPrefix: string
 }
 
-const binary = ['redis-server', 'valkey-server'].find((name) => {
+export const binary = ['redis-server', 'valkey-server'].find((name) => {
   try {
     execFileSync(name, ['--version'], { stdio: 'ignore' })
     return true

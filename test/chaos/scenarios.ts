@@ -1,0 +1,184 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../support/redis.js'
+import type { App } from './apps.js'
+import type { Network } from './network.js'
+import type { Server } from './server.js'
+
+export interface World {
+  readonly server: Server
+  readonly network: Network
+  readonly apps: readonly App[]
+}
+
+export interface Scenario {
+  readonly name: string
+  /** Has it happen; when it resolves, Redis is as before. */
+  readonly run: (world: World) => Promise<void>
+  /** After how long nobody is served any more, until it is over; then refusals are to be fast. */
+  readonly awayAfter: number
+  /** How long users may be without service, in ms, after Redis serves the storm again. */
+  readonly within: number
+  /** How often an app may take Redis for away; once more than it must, on a busy machine. */
+  readonly changes: number
+}
+
+const scenario = (name: string, run: Scenario['run'], more: Partial<Scenario> = {}): Scenario => ({
+  name,
+  run,
+  awayAfter: Number.POSITIVE_INFINITY,
+  within: 1000,
+  changes: 2,
+  ...more
+})
+
+/** For longer than a refresh token may be repeated where Redis is well. */
+const LONG = 4500
+const AWAY = { awayAfter: 2000 }
+
+/** What may happen to a Redis and to an app, in one row of the table each. */
+export const scenarios: readonly Scenario[] = [
+  scenario('killed, started at once', async ({ server }) => {
+    await server.kill()
+    await server.start()
+  }),
+  scenario(
+    'killed for 2.5 s',
+    async ({ server }) => {
+      await server.kill()
+      await sleep(2500)
+      await server.start()
+    },
+    { awayAfter: 500 }
+  ),
+  scenario('frozen for 80 ms', (world) => freeze(world, 80), { changes: 1 }),
+  scenario('frozen for 0.6 s', (world) => freeze(world, 600)),
+  scenario('frozen for 4.5 s', (world) => freeze(world, LONG), AWAY),
+  scenario('frozen for 0.6 s under a flood', async ({ server, apps }) => {
+    const before = await calls(server)
+    server.freeze()
+    const flooded = apps.map(({ origin }) => fetch(`${origin}/flood`, { method: 'POST' }))
+    await sleep(600)
+    server.thaw()
+    for (const { status } of await Promise.all(flooded))
+      if (status !== 200) throw new Error(`a flood of the cache was answered ${status}`)
+    const sent = (await calls(server)) - before
+    if (sent > MOST_SENT * apps.length) throw new Error(`${sent} commands waited for Redis`)
+  }),
+  scenario('slow: 0.2 s for what is asked together', async ({ server }) => {
+    const client = await server.connect()
+    const end = performance.now() + 3500
+    while (performance.now() < end) await client.sendCommand(['DEBUG', 'SLEEP', '0.2'])
+    await client.disconnect()
+  }),
+  scenario(
+    'connections half-open',
+    async ({ server, network }) => {
+      const stranded = await server.clients()
+      network.strand(stranded.map((address) => Number(address.split(':').at(-1))))
+      // That Redis does not know of it either is no leak of the apps.
+      await sleep(100)
+      for (const address of stranded) await server.command('CLIENT', 'KILL', 'ADDR', address)
+    },
+    { within: 3500 }
+  ),
+  scenario(
+    'packets dropped for 4.5 s',
+    async ({ network }) => {
+      network.drop()
+      await sleep(LONG)
+      network.heal()
+    },
+    AWAY
+  ),
+  scenario(
+    'answers dropped for 4.5 s',
+    async ({ network }) => {
+      network.dropAnswers()
+      await sleep(LONG)
+      network.heal()
+    },
+    AWAY
+  ),
+  scenario(
+    'packets dropped half of the time',
+    async ({ network }) => {
+      for (let turn = 0; turn < 12; turn++) {
+        network.drop()
+        await sleep(150)
+        network.heal()
+        await sleep(150)
+      }
+    },
+    { changes: 6 }
+  ),
+  scenario(
+    'another password for 2 s',
+    async ({ server }) => {
+      await server.kill()
+      await server.start('another')
+      await sleep(2000)
+      await server.kill()
+      await server.start()
+    },
+    { awayAfter: 500 }
+  ),
+  scenario('memory full for 2 s', async ({ server }) => {
+    await server.command('CONFIG', 'SET', 'maxmemory', '1')
+    await sleep(2000)
+    await server.command('CONFIG', 'SET', 'maxmemory', '0')
+  }),
+  scenario('demoted to a replica for 2 s', async ({ server }) => {
+    await server.command('REPLICAOF', '127.0.0.1', String(await freePort()))
+    await sleep(2000)
+    await server.command('REPLICAOF', 'NO', 'ONE')
+  }),
+  scenario(
+    'no connection left for 2 s',
+    async ({ server }) => {
+      const client = await server.connect()
+      await client.configSet('maxclients', '1')
+      await client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'])
+      await client.sendCommand(['CLIENT', 'KILL', 'TYPE', 'pubsub', 'SKIPME', 'yes'])
+      await sleep(2000)
+      await client.configSet('maxclients', '1000')
+      await client.disconnect()
+    },
+    { awayAfter: 500 }
+  ),
+  scenario(
+    'CLIENT KILL, five times',
+    async ({ server }) => {
+      for (let turn = 0; turn < 5; turn++) {
+        await server.command('CLIENT', 'KILL', 'TYPE', 'normal')
+        await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+        await sleep(200)
+      }
+    },
+    { changes: 6 }
+  ),
+  scenario('an app killed for 1 s', async ({ apps }) => {
+    await apps[0]!.kill()
+    await sleep(1000)
+    await apps[0]!.start()
+  }),
+  scenario('an app killed with Redis, for 1 s', async ({ server, apps }) => {
+    await Promise.all([server.kill(), apps[1]!.kill()])
+    await sleep(1000)
+    await Promise.all([server.start(), apps[1]!.start()])
+  })
+]
+
+/** What one connection has waiting for Redis at the most. */
+const MOST_SENT = 5500
+
+async function freeze({ server }: World, ms: number): Promise<void> {
+  server.freeze()
+  await sleep(ms)
+  server.thaw()
+}
+
+/** How often Redis was asked for a value. */
+async function calls(server: Server): Promise<number> {
+  const stats = await server.command<string>('INFO', 'commandstats')
+  return Number(/^cmdstat_get:calls=(\d+)/m.exec(stats)?.[1] ?? 0)
+}
