@@ -23,7 +23,8 @@ export type { CacheOptions, MemoryOptions } from './options/cache.js'
 export type { RedisOptions } from './options/redis.js'
 export type { CompressionOptions } from './options/serializer.js'
 export type { RedisClient } from './redis/client.js'
-export type { ConnectionState, RedisConnection } from './redis/connection.js'
+export type { RedisConnection } from './redis/connection.js'
+export type { ConnectionState } from './redis/health.js'
 export { CacheManager }
 
 export interface OpenCacheOptions extends CacheOptions {

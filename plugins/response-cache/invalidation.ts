@@ -16,10 +16,6 @@ export async function invalidate(
   request: FastifyRequest,
   reply: FastifyReply
 ): Promise<void> {
-  const warn = (details: object, message: string) => {
-    const { method, url } = request.routeOptions
-    request.log.warn({ event: LogEvent.routeNotInvalidated, method, url, ...details }, message)
-  }
   try {
     if (!((await rules.on?.(request, reply)) ?? reply.statusCode < 400)) return
     const named = async (field: 'keys' | 'patterns' | 'tags' | 'routes') => {
@@ -35,18 +31,16 @@ export async function invalidate(
     ])
     const exact = paths.filter((path) => !isGlob(path))
     const tags = [...ownTags, ...exact.map(pathTag)]
-    // The cache does not tell "not there" from "Redis is away"; it counts what was not served.
-    const failed = cache.stats().errors
     await Promise.all([
       keys.length > 0 && cache.deleteMany(keys),
       ...patterns.map((pattern) => cache.deletePattern(pattern)),
       tags.length > 0 && cache.invalidateTags(...tags),
       ...paths.filter(isGlob).map((glob) => routes.deletePattern(pathGlob(glob)))
     ])
-    if (cache.stats().errors > failed)
-      warn({}, 'What this answer has made stale is still in the cache: Redis is away')
   } catch (err) {
-    warn({ err }, 'What this answer has made stale is still in the cache')
+    const { method, url } = request.routeOptions
+    const details = { event: LogEvent.routeNotInvalidated, method, url, err }
+    request.log.warn(details, 'What this answer has made stale is still in the cache')
   }
 }
 

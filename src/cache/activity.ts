@@ -46,6 +46,7 @@ export class Activity {
     sets: 0,
     deletes: 0,
     errors: 0,
+    deferred: 0,
     damaged: 0,
     oversized: 0
   }

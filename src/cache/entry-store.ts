@@ -6,7 +6,7 @@ import type { Activity } from './activity.js'
 import type { Codec } from './codec.js'
 import { type Content, isPlain, readContent, readHeader, type Text } from './entry.js'
 import type { EntryMemory } from './entry-memory.js'
-import { type Found, freshFound, NO_VERSIONS, NOTHING } from './found.js'
+import { AWAY, type Found, freshFound, NO_VERSIONS, NOTHING } from './found.js'
 import * as scripts from './scripts.js'
 import { areCurrent, readVersions, type Tags, type Versions } from './tags.js'
 
@@ -42,7 +42,7 @@ export class EntryStore {
     if (tags.length > 0 || this.#memory !== undefined)
       return this.findMany(operation, [name], tags).then(([found]) => found!)
     const askedAt = performance.now()
-    const failed = (error: unknown) => this.failed(operation, error) ?? NOTHING
+    const failed = (error: unknown) => this.#unread(operation, error)
     // By hand instead of await: each one costs a tenth of this hottest path.
     return this.#settings.commands.send<Text | null>(name, ['GET', name]).then((text) => {
       if (text !== null && isPlain(text)) return this.#plain(name, text, askedAt)
@@ -65,8 +65,8 @@ export class EntryStore {
       const asked = await (this.#memory === undefined ? ask() : this.#memory.keepAnswers(unknown, ask))
       return recalled.map((found) => found ?? asked.shift()!)
     } catch (error) {
-      this.failed(operation, error)
-      return recalled.map((found) => found ?? NOTHING)
+      const unread = this.#unread(operation, error)
+      return recalled.map((found) => found ?? unread)
     }
   }
 
@@ -78,6 +78,11 @@ export class EntryStore {
       this.#remove(name, text)
       return { ...NOTHING, replaceable: text, askedAt }
     }
+  }
+
+  #unread(operation: string, error: unknown): Found {
+    this.failed(operation, error)
+    return isUnavailable(error) ? AWAY : NOTHING
   }
 
   #recall(name: string): Found | undefined {
@@ -125,8 +130,7 @@ export class EntryStore {
     try {
       const value = codec.decode(format, payload)
       const overdue = fresh === 0 ? Number.NEGATIVE_INFINITY : commands.clock.now() - fresh
-      const foreign = false
-      return { value, entry, overdue, took, replaceable, foreign, lease, failure, versions, askedAt }
+      return { ...nothing, value, entry, overdue, took, replaceable }
     } catch {
       void this.#remove(name, text!)
       return { ...nothing, replaceable: replaceable || payload }

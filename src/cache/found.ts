@@ -22,11 +22,13 @@ export interface Found {
   readonly versions: Versions
   /** When Redis was asked, by the monotonic clock. */
   readonly askedAt: number
+  /** Redis has not answered: nothing is known, and what is loaded need not be offered to it. */
+  readonly away: boolean
 }
 
 export const NO_VERSIONS: Versions = new Map()
 
-/** What is known when Redis could not be asked. */
+/** What is known when Redis was not asked. */
 export const NOTHING: Found = {
   value: undefined,
   entry: undefined,
@@ -37,8 +39,11 @@ export const NOTHING: Found = {
   lease: undefined,
   failure: undefined,
   versions: NO_VERSIONS,
-  askedAt: Number.NEGATIVE_INFINITY
+  askedAt: Number.NEGATIVE_INFINITY,
+  away: false
 }
+
+export const AWAY: Found = { ...NOTHING, away: true }
 
 export const isFresh = ({ value, overdue }: Found): boolean => value !== undefined && overdue <= 0
 

@@ -90,7 +90,7 @@ export class Load<T> {
     const parties = { task: this.#task, lease: this.#lease, tags: this.#tags }
     let claim: Claim | undefined
     try {
-      claim = await claimLoad(parties, seen, behind ? 0 : plan.wait, this.#abort.signal)
+      if (!seen.away) claim = await claimLoad(parties, seen, behind ? 0 : plan.wait, this.#abort.signal)
     } catch (error) {
       // It may have been taken, though it was not heard of, or a tag failed.
       this.#lease.release().catch(() => {})

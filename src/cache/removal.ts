@@ -1,7 +1,9 @@
+import { Unavailable } from '../redis/failure.js'
 import { cacheTreePattern, escapeGlob } from '../redis/keys.js'
 import { checkOptionNames } from './arguments.js'
 import { globMatcher } from './glob.js'
 import type { Scope } from './scope.js'
+import { SCAN_COUNT, sweep } from './sweep.js'
 
 export interface ScanOptions {
   /** Keys to spare: globs, or a regular expression. */
@@ -12,9 +14,7 @@ export interface ScanOptions {
   signal?: AbortSignal | undefined
 }
 
-const SCAN_COUNT = 1000
-
-/** How entries go, and how their keys are listed: those whose names are not known, by SCAN. */
+/** How entries go, and how their keys are listed: those whose names are not known, by SCAN. What Redis does not hear of is said later. */
 export class Removal {
   readonly #scope: Scope
 
@@ -33,7 +33,7 @@ export class Removal {
       )
       return deleted
     } catch (error) {
-      this.#scope.entries.failed('delete', error)
+      if (this.#isDeferred('delete', error, names.length)) this.#scope.shared.backlog.addKeys(names)
       return 0
     }
   }
@@ -56,12 +56,14 @@ export class Removal {
 
   async invalidateTags(tags: readonly string[]): Promise<boolean> {
     if (tags.length === 0) return true
+    const { tags: versions, backlog } = this.#scope.shared
+    const names = tags.map((tag) => versions.key(tag))
     try {
-      await this.#scope.shared.tags.invalidate(tags)
+      await this.#scope.commands.unlink(names)
       this.#scope.activity.tell('invalidate', { tags })
       return true
     } catch (error) {
-      this.#scope.entries.failed('invalidateTags', error)
+      if (this.#isDeferred('invalidateTags', error, tags.length)) backlog.addKeys(names)
       return false
     }
   }
@@ -87,21 +89,33 @@ export class Removal {
       exclude instanceof RegExp
         ? [(key: string) => key.search(exclude) !== -1]
         : [exclude].flat().map(globMatcher)
-    const spare = (name: string) => spared.some((matches) => matches(this.#key(name)))
-    const unlinking: Promise<number>[] = []
+    const spares =
+      spared.length === 0 ? undefined : (name: string) => spared.some((matches) => matches(this.#key(name)))
+    const { commands, shared } = this.#scope
+    let deleted = 0
+    const unlink = async (names: readonly string[]) => {
+      const count = await this.unlink(names)
+      deleted += count
+    }
     try {
-      for await (const names of this.#scope.commands.scan(pattern, batchSize, signal)) {
-        // The next SCAN goes out while this UNLINK is on its way.
-        unlinking.push(this.unlink(spared.length === 0 ? names : names.filter((name) => !spare(name))))
-      }
+      await sweep(commands, { pattern, spares, batchSize }, unlink, signal)
     } catch (error) {
       if (signal?.aborted) throw signal.reason
-      this.#scope.entries.failed('deletePattern', error)
+      if (this.#isDeferred('deletePattern', error, 1))
+        shared.backlog.addSweep(`${pattern} ${exclude}`, { pattern, spares, batchSize })
     }
-    const counts = await Promise.all(unlinking)
     // What somebody else had deleted the scan did not find; of that Redis may have yet to tell.
-    this.#scope.shared.memory?.clear()
-    return counts.reduce((sum, count) => sum + count, 0)
+    shared.memory?.clear()
+    return deleted
+  }
+
+  /** Whether Redis did not hear of an invalidation, or may not have. */
+  #isDeferred(operation: string, error: unknown, count: number): boolean {
+    const { entries, activity } = this.#scope
+    entries.failed(operation, error)
+    if (!(error instanceof Unavailable) || error.reason === 'closed') return false
+    activity.add('deferred', count)
+    return true
   }
 
   /** What a namespace below holds goes by its full name. */

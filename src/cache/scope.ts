@@ -1,9 +1,10 @@
 import type { TTL } from '../duration.js'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
-import { cachePrefix } from '../redis/keys.js'
+import { cachePrefix, cacheTreePattern } from '../redis/keys.js'
 import { Activity } from './activity.js'
 import { checkKey, ttlMilliseconds } from './arguments.js'
+import { Backlog } from './backlog.js'
 import { Codec, type CodecSettings } from './codec.js'
 import { Encoder } from './encoder.js'
 import { EntryMemory } from './entry-memory.js'
@@ -37,6 +38,7 @@ export interface Shared {
   readonly tags: Tags
   readonly flights: Flights
   readonly memory: EntryMemory | undefined
+  readonly backlog: Backlog
   /** The source of each function that is cached, by its name. */
   readonly functions: Map<string, string>
 }
@@ -50,7 +52,8 @@ function share(given: CacheManagerSettings): Shared {
   const tags = new Tags(settings)
   const flights = new Flights(commands, tags)
   commands.beforeClose((ms) => flights.close(ms))
-  return { settings, codec, tags, flights, memory, functions: new Map() }
+  const backlog = new Backlog(commands, { pattern: cacheTreePattern(given.keyPrefix, '') }, given.log)
+  return { settings, codec, tags, flights, memory, backlog, functions: new Map() }
 }
 
 /** A namespace, or the root, whose path is empty: its names in Redis, its defaults, and its entries. */

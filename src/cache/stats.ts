@@ -22,6 +22,8 @@ export interface CacheStats {
   deletes: number
   /** Operations that Redis did not serve. */
   errors: number
+  /** Keys, tags and patterns to be deleted that Redis did not hear of at once: they are kept, and said when it is there. */
+  deferred: number
   /** Entries that could not be read, and were removed. */
   damaged: number
   /** Values not stored because they were larger than `maxValueBytes`. */

@@ -50,11 +50,6 @@ export class Tags {
     const keys = tags.map((tag) => this.key(tag))
     return readVersions(tags, await this.#commands.mget<Text>(keys))
   }
-
-  /** Takes the versions away. Rejects when Redis does not. */
-  async invalidate(tags: readonly string[]): Promise<void> {
-    await this.#commands.unlink(tags.map((tag) => this.key(tag)))
-  }
 }
 
 /** Whether all tags still have the version that was seen. */

@@ -1,4 +1,5 @@
 import { createClient, createCluster, type RedisClusterOptions } from 'redis'
+import { reasonOf } from './failure.js'
 
 /** The part of a node-redis client that the engine uses: clients of redis 4, 5 and 6, single, cluster or sentinel, all have it. */
 export interface RedisClient {
@@ -53,8 +54,10 @@ export interface ClientOptions {
   readonly connectTimeout: number
 }
 
-// Never gives up, so that a server which comes back is found again; never waits longer than recovery within a second allows.
-const reconnectStrategy = (retries: number): number => Math.min(50 * 2 ** retries, 400) + Math.random() * 50
+// Never gives up, so that a server which comes back is found again; never waits longer than recovery within a second
+// allows, and not at all after a dial that nobody answered: it took long enough.
+const reconnectStrategy = (retries: number, cause: Error): number =>
+  reasonOf(cause) === 'timeout' ? 0 : Math.min(50 * 2 ** retries, 400) + Math.random() * 50
 
 /** Makes an unconnected node-redis client. It queues nothing while Redis is away: what can't be sent now fails now. */
 export function makeClient(options: ClientOptions): RedisClient {

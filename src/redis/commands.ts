@@ -1,5 +1,5 @@
 import calculateSlot from 'cluster-key-slot'
-import { type Argument, dispatch, isCluster, type RedisClient, type ReplyType } from './client.js'
+import { type Argument, dispatch, isCluster, nodes, type RedisClient, type ReplyType } from './client.js'
 import type { RedisClock } from './clock.js'
 import type { RedisConnection } from './connection.js'
 import { type KeyObserver, KeyWatch } from './key-watch.js'
@@ -9,10 +9,11 @@ import { runScript, type Script } from './script.js'
 /** Is told keys that a command may have changed. */
 type Written = (keys: readonly string[]) => void
 
-/** How replies are read, and who hears of writes. */
+/** How replies are read, who hears of writes, and the client that commands go through before Redis counts as back. */
 interface Manner {
   readonly reply: ReplyType
   readonly written?: Written
+  readonly through?: RedisClient
 }
 
 const MAX_KEYS = 1000
@@ -64,6 +65,13 @@ export class Commands {
     return new KeyWatch(this.#connection, prefixes, observer)
   }
 
+  /** Has something said to Redis each time it is there again, before anybody else can: see {@link RedisConnection.beforeReady}. */
+  beforeReady(catchUp: (commands: Commands) => Promise<unknown>): void {
+    this.#connection.beforeReady((through) =>
+      catchUp(new Commands(this.#connection, this.#timeout, { ...this.#manner, through }))
+    )
+  }
+
   /** See {@link RedisConnection.beforeClose}. */
   beforeClose(finish: (ms: number) => Promise<void>): void {
     this.#connection.beforeClose(finish)
@@ -76,7 +84,8 @@ export class Commands {
 
   /** Sends one command, to the node that holds `key`. */
   send<T>(key: string, args: readonly Argument[]): Promise<T> {
-    const reply = this.#connection.send<T>(key, args, this.#timeout, this.#manner.reply)
+    const work = (client: RedisClient) => dispatch(client, key, args, this.#manner.reply) as Promise<T>
+    const reply = this.#bounded(work)
     return args[0] === 'GET' ? reply : this.#tell(reply, [key])
   }
 
@@ -84,7 +93,7 @@ export class Commands {
   script<T>(script: Script, key: string, args: readonly Argument[]): Promise<T> {
     const work = (client: RedisClient) =>
       runScript((command) => dispatch(client, key, command, this.#manner.reply), script, key, args)
-    const reply = this.#connection.bounded(work, this.#timeout) as Promise<T>
+    const reply = this.#bounded(work) as Promise<T>
     return script.reads ? reply : this.#tell(reply, [key])
   }
 
@@ -111,7 +120,11 @@ export class Commands {
   pttl(keys: readonly string[]): Promise<number[]> {
     const ask = (client: RedisClient) =>
       Promise.all(keys.map((key) => dispatch(client, key, ['PTTL', key]) as Promise<number>))
-    return this.#connection.bounded(ask, this.#timeout)
+    return this.#bounded(ask)
+  }
+
+  #bounded<T>(work: (client: RedisClient) => Promise<T>): Promise<T> {
+    return this.#connection.bounded(work, this.#timeout, this.#manner.through)
   }
 
   #tell<T>(reply: Promise<T>, keys: readonly string[]): Promise<T> {
@@ -133,21 +146,21 @@ export class Commands {
       const args = batch.map((at) => keys[at]!)
       return dispatch(client, args[0], [command, ...args], this.#manner.reply) as Promise<R>
     }
-    await this.#connection.bounded(async (client) => {
+    await this.#bounded(async (client) => {
       const batches = batchesOf(keys, isCluster(client) ? calculateSlot : () => 0)
       const replies = await Promise.all(batches.map((batch) => send(client, batch)))
       for (const [n, reply] of replies.entries()) take(reply, batches[n]!)
-    }, this.#timeout)
+    })
   }
 
   /** The keys that match `pattern`, in batches of about `count`, from every node. SCAN may name a key twice while Redis resizes its table. */
   async *scan(pattern: string, count: number, signal?: AbortSignal): AsyncGenerator<string[]> {
-    for (const node of await this.#connection.nodes(this.#timeout)) {
+    for (const node of await this.#bounded(nodes)) {
       let cursor = '0'
       do {
         const args = ['SCAN', cursor, 'MATCH', pattern, 'COUNT', String(count)]
         signal?.throwIfAborted()
-        const reply = await this.#connection.bounded(() => dispatch(node, undefined, args), this.#timeout)
+        const reply = await this.#bounded(() => dispatch(node, undefined, args))
         const [next, keys] = reply as [string, string[]]
         cursor = String(next)
         if (keys.length > 0) yield keys

@@ -63,8 +63,11 @@ const explanations: Record<Reason, string> = {
   server: 'Redis can not serve commands'
 }
 
-/** The reason in words, for operators. */
-export const explain = (reason: Reason): string => explanations[reason]
+/** The reason in words, for operators; where Redis itself has refused, in its own words too. */
+export const explain = (reason: Reason, error?: unknown): string =>
+  (reason === 'server' || reason === 'auth') && error instanceof Error
+    ? `${explanations[reason]}: ${error.message}`
+    : explanations[reason]
 
 /** Redis does not serve: FST_REDIS_AUTH_UNAVAILABLE, with the reason for the log. A client of the app is told no more than that. */
 export class Unavailable extends RedisAuthError {

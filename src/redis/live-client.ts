@@ -69,10 +69,14 @@ export class LiveClient {
       if (generation === this.#generation && isUsable(client)) this.#observer.usable()
     } catch (error) {
       if (generation !== this.#generation) return
-      this.#drop()
-      this.#retry = setTimeout(() => void this.open(), RETRY_INTERVAL)
+      this.#reopen()
       this.#observer.failed(error)
     }
+  }
+
+  #reopen(): void {
+    this.#drop()
+    this.#retry = setTimeout(() => void this.open(), RETRY_INTERVAL)
   }
 
   /** Whether nothing was heard of the client for longer than connecting should take. */
@@ -126,6 +130,8 @@ export class LiveClient {
       error: (error: unknown) => {
         this.#dialling = false
         this.#lastSign = performance.now()
+        // It has given up, by a reconnectStrategy of the app, say.
+        if (!client.isOpen) this.#reopen()
         this.#observer.failed(error)
       }
     }

@@ -3,6 +3,7 @@ import t from 'tap'
 import type { RedisConnection } from '../../../src/redis/connection.js'
 import { connection } from '../../support/engine.js'
 import { memoryLog } from '../../support/log.js'
+import { openProxy } from '../../support/proxy.js'
 import { observer, redis, server, until } from '../../support/redis.js'
 
 const TIMEOUT = { code: 'FST_REDIS_AUTH_UNAVAILABLE', statusCode: 503, reason: 'timeout' }
@@ -132,4 +133,64 @@ t.test('after a restart on the same address exactly one connection is live', asy
   }
   const admin = await observer(t, redis.url)
   t.equal((await admin.clientList()).length, 2)
+})
+
+t.test('a server that is slow, and not silent, is there for those who wait long enough', async (t) => {
+  const { url } = await redis(t)
+  const slow = await openProxy(t, url, (client, server) => {
+    client.on('data', (chunk) => setTimeout(() => server.write(chunk), 150))
+    server.pipe(client)
+  })
+  const log = memoryLog()
+  const opened = connection(t, slow, {}, log)
+  await opened.start()
+  await t.rejects(get(opened, 100), TIMEOUT)
+  await get(opened, 1000)
+  for (let n = 0; n < 3; n++) {
+    const hasty = Array.from({ length: 5 }, () => t.rejects(get(opened, 100), TIMEOUT))
+    t.equal(await get(opened, 1000), null)
+    await Promise.all(hasty)
+  }
+  t.equal(opened.state, 'ready')
+  t.same(log.lines, [])
+})
+
+t.test('a server that was slow, and falls silent, is away after a second', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  const opened = connection(t, redis.url)
+  await opened.start()
+  t.teardown(() => redis.thaw())
+  redis.freeze()
+  const late = get(opened, 50)
+  await t.rejects(late, TIMEOUT)
+  await new Promise((resolve) => setTimeout(resolve, 700))
+  redis.thaw()
+  await get(opened, 5000)
+  redis.freeze()
+  const took = await until(async () => {
+    await t.rejects(get(opened, 50))
+    return opened.state === 'degraded'
+  })
+  t.ok(took > 900 && took < 2000, `${took} ms`)
+})
+
+t.test('an observer is told how long each command took its caller, and why it failed', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  const opened = connection(t, redis.url)
+  const told: [number, string | undefined][] = []
+  opened.observe((took, reason) => told.push([took, reason]))
+  await t.rejects(get(opened, 50), { ...TIMEOUT, reason: 'not-started' })
+  await opened.start()
+  await get(opened, 1000)
+  await t.rejects(opened.send('k', ['LPUSH'], 1000), /wrong number/)
+  redis.freeze()
+  t.teardown(() => redis.thaw())
+  await t.rejects(get(opened, 50), TIMEOUT)
+  const reasons = told.map(([, reason]) => reason)
+  // The second is the probe of the start.
+  t.same(reasons, ['not-started', undefined, undefined, undefined, 'timeout'])
+  t.equal(told[0]![0], 0)
+  t.ok(told[1]![0] > 0 && told[4]![0] > 45)
 })

@@ -278,3 +278,17 @@ t.test('what Redis said about one outage is not told of the next', async (t) => 
   fake.answer = answer
   t.match(log.lines[1], { event: 'redis.degraded', reason: 'timeout', err: undefined })
 })
+
+t.test('a listener that throws is told to the log, and no failure of Redis', async (t) => {
+  const { url } = await redis(t)
+  const log = memoryLog()
+  const opened = connection(t, url, {}, log)
+  opened.on('ready', () => {
+    throw new Error('mine')
+  })
+  await opened.start()
+  t.equal(opened.state, 'ready')
+  await until(() => log.lines.length > 0)
+  t.match(log.lines, [{ level: 'error', event: 'redis.listener-failed', err: { message: 'mine' } }])
+  t.throws(() => opened.on('redy' as 'ready', () => {}), TypeError)
+})

@@ -80,5 +80,12 @@ t.test('every reason is explained in its own words', async (t) => {
     'overload',
     'server'
   ]
-  t.equal(new Set(reasons.map(explain)).size, reasons.length)
+  t.equal(new Set(reasons.map((reason) => explain(reason))).size, reasons.length)
+})
+
+t.test('what Redis refuses is told in its own words, and nothing else is', async (t) => {
+  const oom = new Error('OOM command not allowed')
+  t.match(explain('server', oom), /can not serve commands: OOM command not allowed$/)
+  t.match(explain('auth', new Error('WRONGPASS invalid')), /: WRONGPASS invalid$/)
+  t.equal(explain('refused', new Error('connect ECONNREFUSED')), explain('refused'))
 })

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ConnectionTimeoutError, createClient } from 'redis'
 import t from 'tap'
-import { makeClient, type RedisClient } from '../../../src/redis/client.js'
+import { makeClient, type NodeRedisClient, type RedisClient } from '../../../src/redis/client.js'
 import { LiveClient } from '../../../src/redis/live-client.js'
 import { connection } from '../../support/engine.js'
 import { fakeRedis } from '../../support/fake-redis.js'
@@ -195,4 +196,52 @@ t.test('a cluster that is slow to be discovered hangs nobody', async (t) => {
   t.equal(opened.state, 'degraded')
   t.ok(ticks > 5, `${ticks} ticks`)
   await opened.close()
+})
+
+t.test('a client that has given up is followed by a fresh one', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  let made = 0
+  const givesUp = () => {
+    made++
+    const socket = { port: redis.port, reconnectStrategy: false } as const
+    return createClient({ socket, disableOfflineQueue: true }) as RedisClient
+  }
+  const opened = connection(t, redis.url, { factory: givesUp })
+  await opened.start()
+  await redis.kill()
+  await until(() => opened.state === 'degraded')
+  await until(() => made > 2)
+  await redis.start()
+  t.ok((await until(() => opened.state === 'ready')) < 1000, 'back within a second')
+  const admin = await observer(t, redis.url)
+  t.equal((await admin.clientList()).length, 2, 'with one connection besides this one')
+})
+
+t.test(
+  "an app's own client that has given up is connected again, one that the app closed is not",
+  async (t) => {
+    const redis = await server(t)
+    if (redis === undefined) return
+    const socket = { port: redis.port, reconnectStrategy: false } as const
+    const client = createClient({ socket, disableOfflineQueue: true })
+    const opened = connection(t, redis.url, { client, ownsClient: true })
+    await opened.start()
+    await redis.kill()
+    await until(() => opened.state === 'degraded')
+    await redis.start()
+    await until(() => opened.state === 'ready')
+    await client.disconnect()
+    await sleep(600)
+    t.notOk(client.isOpen)
+  }
+)
+
+t.test('a dial that nobody answers is followed by the next one at once', async (t) => {
+  const { options } = makeClient({ url: 'redis://127.0.0.1:1', connectTimeout: 1000 }) as NodeRedisClient
+  const { reconnectStrategy } = options!.socket as { reconnectStrategy(n: number, cause: Error): number }
+  t.equal(reconnectStrategy(5, new ConnectionTimeoutError()), 0)
+  const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
+  t.ok(reconnectStrategy(0, refused) >= 50)
+  t.ok(reconnectStrategy(50, refused) <= 450, 'and no other waits for long')
 })

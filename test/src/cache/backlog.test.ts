@@ -1,0 +1,185 @@
+import t, { type Test } from 'tap'
+import { CacheManager } from '../../../src/cache/cache-manager.js'
+import { Commands } from '../../../src/redis/commands.js'
+import { connection, openCache } from '../../support/engine.js'
+import { fakeRedis } from '../../support/fake-redis.js'
+import { memoryLog } from '../../support/log.js'
+import { observer, type RedisServer, server, until } from '../../support/redis.js'
+
+const settings = { ttl: 3_600_000, longTtl: 3_600_000, maxValueBytes: 1000, keyPrefix: 'backlog:' }
+
+/** A cache whose Redis may be frozen. */
+async function open(t: Test, own: RedisServer, timeout = 50) {
+  const log = memoryLog()
+  const { redisConnection } = await openCache(t, {}, { url: own.url, keyPrefix: 'other:' })
+  const cache = new CacheManager({ ...settings, log, commands: new Commands(redisConnection, timeout) })
+  t.teardown(() => own.thaw())
+  /** Redis is away meanwhile. */
+  const away = async (act: () => Promise<unknown>) => {
+    own.freeze()
+    await until(async () => {
+      await cache.get('any')
+      return redisConnection.state === 'degraded'
+    })
+    await act()
+    own.thaw()
+    await until(() => redisConnection.state === 'ready')
+  }
+  return { cache, redisConnection, log, away }
+}
+
+t.test('what was deleted while Redis was away is gone before anybody reads it again', async (t) => {
+  const own = await server(t)
+  if (own === undefined) return
+  const { cache, redisConnection, log, away } = await open(t, own)
+  const entries = { one: 1, two: 2, three: 3, 'p-1': 1, 'p-2': 2, 'q-1': 1, 'q-kept': 2, kept: 1 }
+  await cache.setMany(entries)
+  await cache.set('tagged', 1, { tags: ['tag'] })
+  const nested = cache.namespace('nested')
+  await nested.set('one', 1)
+  let first: Promise<Map<string, unknown>> | undefined
+  await away(async () => {
+    t.equal(await cache.delete('one'), false)
+    t.equal(await cache.delete('one'), false)
+    t.equal(await cache.deleteMany(['two', 'three']), 0)
+    t.equal(await cache.deletePrefix('p-'), 0)
+    t.equal(await cache.deletePattern('q-*', { exclude: '*kept' }), 0)
+    t.equal(await cache.invalidateTags('tag'), false)
+    t.equal(await nested.clear(), 0)
+    redisConnection.on('ready', () => {
+      first ??= cache.getMany([...Object.keys(entries), 'tagged'])
+    })
+  })
+  t.same(new Set((await first!).keys()), new Set(['q-kept', 'kept']))
+  t.equal(await nested.get('one'), undefined)
+  t.equal(cache.stats().deferred, 8)
+  t.match(
+    log.lines.filter(({ event }) => event === 'cache.caught-up'),
+    [{ level: 'info', keys: 4, patterns: 3 }],
+    'each is said once'
+  )
+})
+
+t.test('what a Redis was too slow to hear of is said again, without an outage', async (t) => {
+  const own = await server(t)
+  if (own === undefined) return
+  const { cache, redisConnection, log } = await open(t, own)
+  await cache.set('key', 1)
+  own.freeze()
+  t.equal(await cache.delete('key'), false)
+  own.thaw()
+  const admin = await observer(t, own.url)
+  await until(async () => (await admin.exists('backlog:cache::key')) === 0)
+  // The first one was carried out late; this proves that there is a second.
+  await until(() => log.lines.some(({ event }) => event === 'cache.caught-up'))
+  t.equal(redisConnection.state, 'ready')
+})
+
+t.test('what is deleted before the connection is started is gone when it is', async (t) => {
+  const own = await server(t)
+  if (own === undefined) return
+  const { cache } = await open(t, own)
+  await cache.set('key', 1)
+  const late = connection(t, own.url)
+  const other = new CacheManager({ ...settings, log: memoryLog(), commands: new Commands(late, 1000) })
+  t.equal(await other.delete('key'), false)
+  await late.start()
+  t.equal(await other.get('key'), undefined)
+})
+
+t.test('when there is more of it than is kept, everything goes', async (t) => {
+  const own = await server(t)
+  if (own === undefined) return
+  for (const overflow of ['keys', 'patterns'] as const) {
+    const { cache, away } = await open(t, own, 200)
+    await cache.setMany({ one: 1, two: 2 })
+    await away(async () => {
+      if (overflow === 'keys') await cache.deleteMany(Array.from({ length: 10_001 }, (_, n) => `key-${n}`))
+      else for (let n = 0; n <= 100; n++) await cache.deletePrefix(`prefix-${n}`)
+    })
+    t.same(await cache.getMany(['one', 'two']), new Map(), overflow)
+  }
+})
+
+t.test('a Redis that refuses to delete keeps no reader out, and is told again', async (t) => {
+  const own = await server(t)
+  if (own === undefined) return
+  const { cache, redisConnection, log, away } = await open(t, own)
+  const admin = await observer(t, own.url)
+  await cache.set('key', 1)
+  await admin.sendCommand(['ACL', 'SETUSER', 'default', '-unlink'])
+  await away(() => cache.delete('key'))
+  t.equal(redisConnection.state, 'ready')
+  t.equal(await cache.get('key'), 1)
+  await admin.sendCommand(['ACL', 'SETUSER', 'default', '+unlink'])
+  await until(async () => (await cache.get('key')) === undefined)
+  t.ok(log.lines.some(({ event }) => event === 'cache.caught-up'))
+})
+
+t.test('a Redis that fails again before it has heard of all is still away', async (t) => {
+  const fake = await fakeRedis(t)
+  const { answer } = fake
+  const opened = connection(t, fake.url)
+  const log = memoryLog()
+  const cache = new CacheManager({ ...settings, log, commands: new Commands(opened, 50) })
+  await cache.delete('key')
+  let asked = 0
+  fake.answer = (command) => {
+    if (command[0] === 'UNLINK') asked++
+    return command[0] === 'UNLINK' ? undefined : answer(command)
+  }
+  const started = opened.start()
+  await until(() => asked > 1)
+  t.not(opened.state, 'ready')
+  fake.answer = (command) => (command[0] === 'UNLINK' ? ':1\r\n' : answer(command))
+  await started
+  await until(() => opened.state === 'ready')
+  t.match(log.lines, [{ event: 'cache.caught-up', keys: 1, patterns: 0 }])
+})
+
+t.test('a scan that takes long goes on while Redis serves', async (t) => {
+  const fake = await fakeRedis(t)
+  const { answer } = fake
+  const opened = connection(t, fake.url)
+  const log = memoryLog()
+  const cache = new CacheManager({ ...settings, log, commands: new Commands(opened, 50) })
+  await cache.deletePrefix('key')
+  let batches = 0
+  let last = false
+  fake.answer = (command) => {
+    if (command[0] !== 'SCAN') return answer(command)
+    batches++
+    return `*2\r\n$1\r\n${last ? 0 : 1}\r\n*0\r\n`
+  }
+  await opened.start()
+  t.equal(opened.state, 'ready')
+  const before = batches
+  await until(() => batches > before)
+  t.same(log.lines, [])
+  last = true
+  await until(() => log.lines.some(({ event }) => event === 'cache.caught-up'))
+})
+
+t.test('a process that ends before Redis is back says that it is not told any more', async (t) => {
+  const own = await server(t)
+  if (own === undefined) return
+  const { cache, redisConnection, log } = await open(t, own)
+  await own.kill()
+  await cache.deleteMany(['one', 'two'])
+  await redisConnection.close()
+  t.match(log.lines, [{ level: 'warn', event: 'cache.invalidations-lost', keys: 2, patterns: 0 }])
+  t.equal(await cache.delete('three'), false)
+  t.equal(cache.stats().deferred, 2, 'a closed cache keeps nothing')
+})
+
+t.test('a process that ends says what Redis was too slow to hear of', async (t) => {
+  const own = await server(t)
+  if (own === undefined) return
+  const { cache, redisConnection, log } = await open(t, own)
+  own.freeze()
+  await cache.delete('key')
+  own.thaw()
+  await redisConnection.ping()
+  await redisConnection.close()
+  t.match(log.lines, [{ level: 'info', event: 'cache.caught-up', keys: 1 }])
+})
