@@ -27,7 +27,7 @@ const SLACK = 250
 const CONNECTIONS = 3
 const CLOSE_TIMEOUT = 2000
 /** A refusal while Redis is known to be away, in ms. */
-const FAST = 100
+const FAST = 300
 
 if (env.CHAOS_INSIDE === undefined && env.CHAOS_NETWORK !== 'proxy' && namespaces()) {
   const self = [process.execPath, ...process.execArgv, process.argv[1]!]
