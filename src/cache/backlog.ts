@@ -1,6 +1,6 @@
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
-import { Unavailable } from '../redis/failure.js'
+import { refuses, Unavailable } from '../redis/failure.js'
 import { type Sweep, sweep } from './sweep.js'
 
 const MAX_KEYS = 10_000
@@ -72,8 +72,8 @@ export class Backlog {
     } catch (error) {
       for (const [id, each] of sweeps) this.addSweep(id, each)
       this.addKeys([...keys])
-      // What it refuses, a replica say, it will refuse again: that must not keep readers out.
-      if (error instanceof Unavailable && error.reason !== 'server' && error.reason !== 'auth') throw error
+      // What it refuses (a replica, say) it will refuse again: that must not keep readers out.
+      if (error instanceof Unavailable && !refuses(error.reason)) throw error
     }
   }
 

@@ -63,9 +63,12 @@ const explanations: Record<Reason, string> = {
   server: 'Redis can not serve commands'
 }
 
+/** Whether Redis is there, and will not do what it was told. */
+export const refuses = (reason: Reason): boolean => reason === 'server' || reason === 'auth'
+
 /** The reason in words, for operators; where Redis itself has refused, in its own words too. */
 export const explain = (reason: Reason, error?: unknown): string =>
-  (reason === 'server' || reason === 'auth') && error instanceof Error
+  refuses(reason) && error instanceof Error
     ? `${explanations[reason]}: ${error.message}`
     : explanations[reason]
 

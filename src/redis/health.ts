@@ -3,7 +3,7 @@ import { LogEvent, type Logger } from '../log.js'
 import { atMost } from '../timers.js'
 import { dispatch, isUsable, type RedisClient } from './client.js'
 import { RedisClock } from './clock.js'
-import { explain, type Reason, reasonOf, Unavailable } from './failure.js'
+import { explain, type Reason, reasonOf, refuses, Unavailable } from './failure.js'
 import { type ClientSource, LiveClient } from './live-client.js'
 import { Outages } from './outages.js'
 
@@ -140,7 +140,7 @@ export class Health {
       else if ((error as Error).message.startsWith('READONLY') && this.live.replace()) this.#degrade(reason)
       // A cluster client of redis 4 or 5 goes on asking a master that is gone for ever: a fresh one learns who took over.
       else if (reason === 'connection-lost' && this.#persists() && this.live.replace()) this.#degrade(reason)
-      else if (reason === 'server' || reason === 'auth') this.#warn(reason)
+      else if (refuses(reason)) this.#warn(reason)
     }
     return new Unavailable(reason, { cause: error })
   }

@@ -116,6 +116,17 @@ t.test('a Redis that refuses to delete keeps no reader out, and is told again', 
   t.ok(log.lines.some(({ event }) => event === 'cache.caught-up'))
 })
 
+t.test('nor does one that does not know the command', async (t) => {
+  const fake = await fakeRedis(t)
+  const { answer } = fake
+  const opened = connection(t, fake.url)
+  const cache = new CacheManager({ ...settings, log: memoryLog(), commands: new Commands(opened, 50) })
+  await cache.delete('key')
+  fake.answer = (command) => (command[0] === 'UNLINK' ? '-ERR unknown command\r\n' : answer(command))
+  await opened.start()
+  t.equal(opened.state, 'ready')
+})
+
 t.test('a Redis that fails again before it has heard of all is still away', async (t) => {
   const fake = await fakeRedis(t)
   const { answer } = fake
