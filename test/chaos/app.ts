@@ -1,6 +1,7 @@
 // One of the app processes, with all that there is. Its database is the storm's: a version for each path.
 import Fastify from 'fastify'
 import type { SigningKey } from '../../index.js'
+import { type Stall, watchStalls } from './lag.js'
 
 /** What a process is started with. */
 export interface AppSettings {
@@ -15,8 +16,8 @@ export interface AppSettings {
   port: number
 }
 
-/** What it tells: that it listens, what has become of its connection, a line of its log. */
-export type Told = { listens: number } | { state: 'ready' | 'degraded' } | { line: string }
+/** What it tells: that it listens, what has become of its connection, a line of its log, that it was held up. */
+export type Told = { listens: number } | { state: 'ready' | 'degraded' } | { line: string } | { stall: Stall }
 
 /** How many requests /limited lets through in the time of a storm. */
 export const LIMIT = 20
@@ -31,6 +32,7 @@ const LOAD = { ttl: '1h', wait: '1s', lease: '2s' } as const
 export async function serve({ plugin, url, transport, memory, database, keys, port }: AppSettings) {
   const { default: redisAuth }: typeof import('../../index.js') = await import(plugin)
   const tell = (told: Told) => void (process.connected && process.send!(told))
+  watchStalls((stall) => tell({ stall }))
   const stream = { write: (line: string) => tell({ line }) }
   const app = Fastify({ logger: { level: 'warn', stream }, forceCloseConnections: true })
   await app.register(redisAuth, {
@@ -91,7 +93,7 @@ export async function serve({ plugin, url, transport, memory, database, keys, po
 
   app.get('/serves', async () => ({ serves: await cache.set(`serves:${process.pid}`, Date.now()) }))
   app.post('/flood', async () => {
-    const asked = Array.from({ length: 20_000 }, (_, n) => cache.get(`none:${n}`))
+    const asked = Array.from({ length: 10_000 }, (_, n) => cache.get(`none:${n}`))
     await Promise.all(asked)
     return {}
   })

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import type { AppSettings, Told } from './app.js'
+import { Stalls } from './lag.js'
 import type { Ledger } from './ledger.js'
 import type { Scope } from './scope.js'
 
@@ -14,6 +15,7 @@ export class App {
   state: 'connecting' | 'ready' | 'degraded' = 'connecting'
   /** Since when its Redis has served it, as the storm saw it; Infinity while it does not. */
   servedSince = Number.POSITIVE_INFINITY
+  readonly stalls = new Stalls()
   readonly #name: string
   readonly #settings: Settings
   readonly #ledger: Ledger
@@ -72,6 +74,7 @@ export class App {
           this.state = told.state
           if (told.state === 'degraded') this.#ledger.passage.degraded++
         }
+        if ('stall' in told) this.stalls.note(told.stall)
         if ('line' in told && process.env.CHAOS_LOG !== undefined)
           console.error(`${this.#ledger.passage.name} ${this.#name} ${told.line.trim()}`)
         if ('listens' in told) {

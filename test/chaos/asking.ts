@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from './apps.js'
+import { Stalls, watchStalls } from './lag.js'
 import type { Ledger } from './ledger.js'
 
 export interface Answer {
@@ -35,14 +36,23 @@ const BOUNDS: Record<string, number> = {
   '/flood': 10_000
 }
 const BOUND = 1100
+/** How long after a stall it is known of. */
+export const TOLD = 500
 
 /** Asks the apps, and holds every answer against what is true of all. */
 export class Asking {
   stopped = false
   readonly #ledger: Ledger
+  readonly #stalls = new Stalls()
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger
+    watchStalls((stall) => this.#stalls.note(stall))
+  }
+
+  /** How long the app, or the storm itself, was held up while an answer took so long. */
+  held({ stalls }: App, sentAt: number, took: number): number {
+    return stalls.within(sentAt, took) + this.#stalls.within(sentAt, took)
   }
 
   /** One request; an answer with a status that is not `expected` is wrong. */
@@ -96,11 +106,17 @@ export class Asking {
   #check(app: App, name: string, expected: number[], reply: Response, text: string, took: number): void {
     const [method, path] = name.split(' ') as [string, string]
     const route = /^(?:\/auth)?\/[^/]+/.exec(path)![0]
+    const sentAt = performance.now() - took
     const details = `${app.name} ${name}: ${reply.status} after ${Math.round(took)} ms ${text.slice(0, 200)}`
+    const { passage, awaySince } = this.#ledger
+    const away = awaySince < sentAt
     this.#ledger.answered(`${method} ${route}`, reply.status, took)
-    if (took > (BOUNDS[route] ?? BOUND) + MARGIN) this.#ledger.wrong('late', details)
-    const away = this.#ledger.awaySince < performance.now() - took
-    if (reply.status === 503 && away) this.#ledger.passage.refusals.push(took)
+    // A process that was held up says so when it runs again.
+    setTimeout(() => {
+      const waited = took - this.held(app, sentAt, took)
+      if (waited > (BOUNDS[route] ?? BOUND) + MARGIN) this.#ledger.wrong('late', details, passage)
+      if (reply.status === 503 && away) passage.refusals.push(waited)
+    }, TOLD)
     if (!expected.includes(reply.status)) this.#ledger.wrong('unexpected', details)
     if (reply.status === 503 && reply.headers.get('retry-after') === null)
       this.#ledger.wrong('no Retry-After', details)

@@ -74,9 +74,9 @@ export class Ledger {
     this.statuses.set(name, (this.statuses.get(name) ?? 0) + 1)
   }
 
-  wrong(what: Wrong, details: string): void {
+  wrong(what: Wrong, details: string, passage = this.passage): void {
     const known = this.#wrong.get(what) ?? []
-    known.push(`[${this.passage.name}] ${details}`)
+    known.push(`[${passage.name}] ${details}`)
     this.#wrong.set(what, known)
   }
 

@@ -61,7 +61,7 @@ export class Users {
     while (!this.#asking.stopped) {
       const held = await this.#login(name)
       if (held === undefined) return
-      await sleep(this.#random.between(0, 100))
+      await sleep(this.#random.between(200, 1500))
       const by = this.#pick()
       const { incarnation } = by
       const { status } = await this.#asking.once(by, 'POST', '/auth/logout', [204, 503], present(by, held))
