@@ -64,7 +64,7 @@ export class Asking {
     request: Request = {}
   ): Promise<Answer> {
     const { token, body, cookie } = request
-    const { incarnation } = app
+    const { incarnation, ending } = app
     const sentAt = performance.now()
     try {
       const reply = await fetch(app.origin + path, {
@@ -83,7 +83,7 @@ export class Asking {
       return { status: reply.status, json, cookies: reply.headers.getSetCookie(), sentAt }
     } catch (error) {
       this.#ledger.passage.unanswered++
-      if (!app.ending && app.incarnation === incarnation && !this.stopped)
+      if (!ending && !app.ending && app.incarnation === incarnation && !this.stopped)
         this.#ledger.wrong('late', `${app.name} ${method} ${path}: no answer, ${error}`)
       return { status: 0, json: {}, cookies: [], sentAt }
     }

@@ -26,9 +26,9 @@ export const guards: readonly Guard[] = [
     wrong: 'late'
   },
   {
-    name: 'While Redis is away no command is sent',
-    file: 'src/redis/connection.ts',
-    from: "(this.state !== 'ready' && through === undefined)",
+    name: 'After a few timeouts in a row nobody waits for Redis',
+    file: 'src/redis/health.ts',
+    from: 'this.#timeouts >= TIMEOUTS_TO_DEGRADE',
     to: 'false',
     scenarios: LONG,
     wrong: 'not fast'
@@ -82,10 +82,10 @@ export const guards: readonly Guard[] = [
     wrong: 'stale'
   },
   {
-    name: 'Revocations that Redis did not acknowledge are sent again',
+    name: 'Revocations that Redis did not acknowledge, or has lost, are sent again',
     file: 'src/tokens/revocation-feed.ts',
-    from: 'for (const revocation of revocations) this.#unacknowledged.set(nameOf(revocation), revocation)',
-    to: '',
+    from: 'async #repeat(revocations: readonly Revocation[], found?: RevokedSet): Promise<void> {',
+    to: 'async #repeat(revocations: readonly Revocation[], found?: RevokedSet): Promise<void> { return',
     scenarios: AWAY,
     wrong: 'still logged in'
   },

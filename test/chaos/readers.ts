@@ -12,6 +12,8 @@ import type { Scope } from './scope.js'
 const HEARD = 1000
 const PATHS = ['/by-key', '/by-tag', '/by-route'].flatMap((way) => [0, 1, 2, 3].map((id) => `${way}/${id}`))
 
+const BURST = 5
+
 /** The database of the apps: a version for each path, which every PUT raises. */
 export async function openDatabase(scope: Scope, random: Random): Promise<string> {
   const versions = new Map<string, number>()
@@ -39,6 +41,7 @@ export class Readers {
   readonly #random: Random
   /** The last change of each path that was answered. */
   readonly #changed = new Map<string, { version: number; at: number }>()
+  #hot = PATHS[0]!
   #let = 0
   #guesses = 0
 
@@ -51,20 +54,22 @@ export class Readers {
 
   async read(): Promise<void> {
     while (!this.#asking.stopped) {
-      await this.#check(this.#random.pick(this.#apps), this.#random.pick(PATHS))
+      const path = this.#random.next() < 0.5 ? this.#hot : this.#random.pick(PATHS)
+      await this.#check(this.#random.pick(this.#apps), path)
       await sleep(5)
     }
   }
 
-  /** One after another, so that the versions of a path come in order. */
+  /** One after another, so that the versions of a path come in order; some changes in a row, whose last one is to stand for a while. */
   async write(): Promise<void> {
-    while (!this.#asking.stopped) {
-      const path = this.#random.pick(PATHS)
+    for (let n = 0; !this.#asking.stopped; n++) {
+      const path = PATHS[Math.floor(n / BURST) % PATHS.length]!
+      this.#hot = path
       const pick = () => this.#random.pick(this.#apps)
       const reply = await this.#asking.insist(pick, 'PUT', path, [200], () => ({}))
       if (reply?.status === 200)
         this.#changed.set(path, { version: reply.json.version as number, at: performance.now() })
-      await sleep(40)
+      await sleep(30)
     }
   }
 
@@ -107,9 +112,11 @@ export class Readers {
   async #check(app: App, path: string): Promise<void> {
     const sentAt = performance.now()
     const known = this.#changed.get(path)
-    const since = Math.max(known?.at ?? 0, ...this.#apps.map(({ servedSince }) => servedSince))
+    const served = this.#apps.map(({ servedSince }) => servedSince)
+    const past = sentAt - Math.max(known?.at ?? 0, ...served)
     const { status, json } = await this.#asking.once(app, 'GET', path, [200])
-    if (status !== 200 || known === undefined || sentAt < since + HEARD) return
+    if (status !== 200 || known === undefined) return
+    if (past < HEARD || past - this.#asking.held(app, sentAt - past, past) < HEARD) return
     if ((json.version as number) < known.version)
       this.#ledger.wrong(
         'stale',

@@ -64,12 +64,16 @@ export const scenarios: readonly Scenario[] = [
     const sent = (await calls(server)) - before
     if (sent > MOST_SENT * apps.length) throw new Error(`${sent} commands waited for Redis`)
   }),
-  scenario('slow: 0.2 s for what is asked together', async ({ server }) => {
-    const client = await server.connect()
-    const end = performance.now() + 3500
-    while (performance.now() < end) await client.sendCommand(['DEBUG', 'SLEEP', '0.2'])
-    await client.disconnect()
-  }),
+  scenario(
+    'slow: 0.2 s for what is asked together',
+    async ({ server }) => {
+      const client = await server.connect()
+      const end = performance.now() + 3500
+      while (performance.now() < end) await client.sendCommand(['DEBUG', 'SLEEP', '0.2'])
+      await client.disconnect()
+    },
+    { changes: 4 }
+  ),
   scenario(
     'connections half-open',
     async ({ server, network }) => {

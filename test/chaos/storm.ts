@@ -68,6 +68,7 @@ async function storm(): Promise<number> {
     const readers = new Readers(apps, asking, ledger, random)
     const traffic = [
       ...['ada', 'bob', 'eve', 'kim'].map((name) => users.stay(name)),
+      ...['amy', 'ben', 'cat'].map((name) => users.refresh(name)),
       ...['joe', 'leo', 'max', 'zoe'].map((name) => users.leave(name)),
       users.watch(),
       ...[1, 2, 3].map(() => readers.read()),
