@@ -31,9 +31,7 @@ const BOUNDS: Record<string, number> = {
   '/look': 2100,
   '/by-key': 2100,
   '/by-tag': 2350,
-  '/by-route': 6100,
-  '/serves': 350,
-  '/flood': 10_000
+  '/by-route': 6100
 }
 const BOUND = 1100
 /** How long after a stall it is known of. */

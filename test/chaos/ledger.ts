@@ -15,6 +15,7 @@ export type Wrong =
   | 'stale'
   | 'limit open'
   | 'guard open'
+  | 'scenario broken'
 
 /** How one scenario went. */
 export interface Passage {

@@ -1,26 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../support/redis.js'
-import type { App } from './apps.js'
-import type { Network } from './network.js'
-import type { Server } from './server.js'
-
-export interface World {
-  readonly server: Server
-  readonly network: Network
-  readonly apps: readonly App[]
-}
-
-export interface Scenario {
-  readonly name: string
-  /** Has it happen; when it resolves, Redis is as before. */
-  readonly run: (world: World) => Promise<void>
-  /** After how long nobody is served any more, until it is over; then refusals are to be fast. */
-  readonly awayAfter: number
-  /** How long users may be without service, in ms, after Redis serves the storm again. */
-  readonly within: number
-  /** How often an app may take Redis for away; once more than it must, on a busy machine. */
-  readonly changes: number
-}
+import { flood, freeze } from './strikes.js'
+import type { Scenario } from './world.js'
 
 const scenario = (name: string, run: Scenario['run'], more: Partial<Scenario> = {}): Scenario => ({
   name,
@@ -53,17 +34,7 @@ export const scenarios: readonly Scenario[] = [
   scenario('frozen for 80 ms', (world) => freeze(world, 80), { changes: 1 }),
   scenario('frozen for 0.6 s', (world) => freeze(world, 600)),
   scenario('frozen for 4.5 s', (world) => freeze(world, LONG), AWAY),
-  scenario('frozen for 0.6 s under a flood', async ({ server, apps }) => {
-    const before = await calls(server)
-    server.freeze()
-    const flooded = apps.map(({ origin }) => fetch(`${origin}/flood`, { method: 'POST' }))
-    await sleep(600)
-    server.thaw()
-    for (const { status } of await Promise.all(flooded))
-      if (status !== 200) throw new Error(`a flood of the cache was answered ${status}`)
-    const sent = (await calls(server)) - before
-    if (sent > MOST_SENT * apps.length) throw new Error(`${sent} commands waited for Redis`)
-  }),
+  scenario('frozen for 0.6 s under a flood', flood),
   scenario(
     'slow: 0.2 s for what is asked together',
     async ({ server }) => {
@@ -171,21 +142,3 @@ export const scenarios: readonly Scenario[] = [
     await Promise.all([server.start(), apps[1]!.start()])
   })
 ]
-
-/** What one connection has waiting for Redis at the most. */
-const MOST_SENT = 5500
-
-async function freeze({ server }: World, ms: number): Promise<void> {
-  server.freeze()
-  await sleep(ms)
-  server.thaw()
-}
-
-/** How often Redis was asked for values. */
-async function calls(server: Server): Promise<number> {
-  const stats = await server.command<string>('INFO', 'commandstats')
-  return [...stats.matchAll(/^cmdstat_m?get:calls=(\d+)/gm)].reduce(
-    (sum, [, count]) => sum + Number(count),
-    0
-  )
-}

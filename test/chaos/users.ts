@@ -2,14 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PASSWORD } from './app.js'
 import type { App } from './apps.js'
 import type { Answer, Asking, Request } from './asking.js'
+import { type Held, heldOf, present } from './held.js'
 import type { Ledger } from './ledger.js'
 import type { Random } from './random.js'
-
-/** A session as its user holds it: the refresh token goes to one app in a body and to the other in a cookie. */
-interface Held {
-  readonly refresh: string
-  readonly access: string
-}
 
 interface Ended extends Held {
   readonly by: App
@@ -17,7 +12,6 @@ interface Ended extends Held {
   readonly at: number
 }
 
-const COOKIE = '__Host-refresh_token'
 const KEPT = 12
 /** How long the others may take to hear of a revocation: they ask each second. */
 const HEARD = 1500
@@ -171,15 +165,4 @@ export class Users {
     const { app: by } = reply
     this.ended.push({ ...held, by, incarnation: by.incarnation, at: performance.now() })
   }
-}
-
-const present = ({ transport }: App, { refresh }: Held): Request =>
-  transport === 'body' ? { body: { refresh_token: refresh } } : { cookie: `${COOKIE}=${refresh}` }
-
-/** What an answer hands out; `before` if it hands out nothing. */
-function heldOf({ status, json, cookies }: Answer, before?: Held): Held {
-  if (status !== 200) return before!
-  const [cookie] = cookies.filter((text) => text.startsWith(`${COOKIE}=`))
-  const refresh = cookie === undefined ? json.refresh_token : cookie.slice(COOKIE.length + 1).split(';')[0]
-  return { refresh: refresh as string, access: json.access_token as string }
 }
