@@ -13,7 +13,7 @@ export interface Guard {
   readonly wrong: Wrong
 }
 
-const LONG = 'frozen for 4.5 s'
+const LONG = 'frozen for 6 s'
 const AWAY = 'killed for 2.5 s'
 
 export const guards: readonly Guard[] = [

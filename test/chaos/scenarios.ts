@@ -13,7 +13,7 @@ const scenario = (name: string, run: Scenario['run'], more: Partial<Scenario> = 
 })
 
 /** For longer than a refresh token may be repeated where Redis is well. */
-const LONG = 4500
+const LONG = 6000
 const AWAY = { awayAfter: 600 }
 
 /** What may happen to a Redis and to an app, in one row of the table each. */
@@ -33,7 +33,7 @@ export const scenarios: readonly Scenario[] = [
   ),
   scenario('frozen for 80 ms', (world) => freeze(world, 80), { changes: 1 }),
   scenario('frozen for 0.6 s', (world) => freeze(world, 600)),
-  scenario('frozen for 4.5 s', (world) => freeze(world, LONG), AWAY),
+  scenario('frozen for 6 s', (world) => freeze(world, LONG), AWAY),
   scenario('frozen for 0.6 s under a flood', flood),
   scenario(
     'slow: 0.2 s for what is asked together',
@@ -57,7 +57,7 @@ export const scenarios: readonly Scenario[] = [
     { within: 3500 }
   ),
   scenario(
-    'packets dropped for 4.5 s',
+    'packets dropped for 6 s',
     async ({ network }) => {
       network.drop()
       await sleep(LONG)
@@ -66,7 +66,7 @@ export const scenarios: readonly Scenario[] = [
     AWAY
   ),
   scenario(
-    'answers dropped for 4.5 s',
+    'answers dropped for 6 s',
     async ({ network }) => {
       network.dropAnswers()
       await sleep(LONG)

@@ -77,6 +77,8 @@ async function storm(): Promise<number> {
     await sleep(SETTLE)
     asking.stopped = true
     await Promise.all(traffic)
+    // The last logouts have to be heard of.
+    await sleep(SETTLE)
     ledger.begin('afterwards')
     await users.settle()
     await readers.settle()

@@ -162,7 +162,9 @@ export class Users {
     const [path, expected, ask] = this.#random.pick(ways)
     const reply = await this.#asking.insist(this.#pick, 'POST', path, expected, ask)
     if (reply === undefined || !expected.includes(reply.status)) return
-    const { app: by } = reply
-    this.ended.push({ ...held, by, incarnation: by.incarnation, at: performance.now() })
+    const { app: by, status } = reply
+    // Who is refused has been heard at another app.
+    const incarnation = status === 401 ? 0 : by.incarnation
+    this.ended.push({ ...held, by, incarnation, at: performance.now() })
   }
 }
