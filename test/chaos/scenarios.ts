@@ -14,7 +14,8 @@ const scenario = (name: string, run: Scenario['run'], more: Partial<Scenario> = 
 
 /** For longer than a refresh token may be repeated where Redis is well. */
 const LONG = 6000
-const AWAY = { awayAfter: 600 }
+/** Three timeouts; a server that was slow lately is given a second. */
+const AWAY = { awayAfter: 1500 }
 
 /** What may happen to a Redis and to an app, in one row of the table each. */
 export const scenarios: readonly Scenario[] = [
