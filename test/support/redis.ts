@@ -19,7 +19,7 @@ const { REDIS_SERVER } = process.env
 const candidates = REDIS_SERVER === undefined ? ['redis-server', 'valkey-server'] : [REDIS_SERVER]
 
 /** The program that REDIS_SERVER names, or one on the PATH. */
-const binary = candidates.find((name) => {
+export const binary = candidates.find((name) => {
   try {
     execFileSync(name, ['--version'], { stdio: 'ignore' })
     return true
