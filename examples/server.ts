@@ -10,6 +10,7 @@ import { findUser } from './users.js'
 const port = Number(process.env.PORT || 3000)
 const host = process.env.HOST || '127.0.0.1'
 const redis = await demoRedis()
+const { CACHE_REDIS_HOST } = process.env
 
 const app = Fastify({ logger: { level: process.env.LOG_LEVEL ?? 'warn' }, forceCloseConnections: true })
 
@@ -17,6 +18,8 @@ await app.register(redisAuth, {
   redis: { url: redis.url },
   // The demo's sessions end with it, unless the environment names a secret.
   tokens: { secret: process.env.TOKEN_SECRET || randomBytes(32).toString('hex') },
+  // Where it is another one, with the user, the password and the TLS of the first.
+  ...(CACHE_REDIS_HOST && { cache: { redis: { host: CACHE_REDIS_HOST } } }),
   login: ({ username, password }) => findUser(username, password)
 })
 

@@ -3,11 +3,12 @@ import fp from 'fastify-plugin'
 import { RedisAuthError } from '../src/errors.js'
 import { LogEvent } from '../src/log.js'
 import type { Settings } from '../src/options.js'
+import { tellOfEviction } from '../src/redis/eviction.js'
 import type { FeedStatus } from '../src/tokens/revocation-feed.js'
 import { Tickets } from '../src/tokens/tickets.js'
 import { TokenManager } from '../src/tokens/token-manager.js'
 import { privateJwts } from './private-jwts.js'
-import { redisFor } from './redis.js'
+import { connectionFor, redisFor } from './redis.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -33,7 +34,9 @@ const tokens: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { set
       { event: LogEvent.tokensKeysUnbound },
       'Option "tokens.keys" needs "tokens.issuer" and "tokens.audience" beside it: without both, a token of this app passes for one of any other that trusts these keys'
     )
-  const redis = redisFor(fastify, own.redis ?? settings.redis, 'tokens')
+  const place = own.redis ?? settings.redis
+  const redis = redisFor(fastify, place, 'tokens')
+  tellOfEviction(connectionFor(fastify, place), fastify.log)
   fastify.decorate(
     'tokens',
     new TokenManager({

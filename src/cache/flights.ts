@@ -1,12 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { RedisAuthError } from '../errors.js'
-import type { Commands } from '../redis/commands.js'
 import { Unavailable } from '../redis/failure.js'
 import { after, atMost } from '../timers.js'
 import { type Found, NOTHING } from './found.js'
-import { BUSY, type Chain, Load, type LoadTask } from './load.js'
+import { BUSY, type Chain, Load, type LoadParties, type LoadTask } from './load.js'
 import type { LoadPlan } from './load-options.js'
-import type { Tags } from './tags.js'
 
 /** A load of this process, and what its callers wait for. */
 interface Flight {
@@ -20,15 +18,13 @@ interface Flight {
 
 /** The loads of this process that are under way: callers of one key share one. */
 export class Flights {
-  readonly #commands: Commands
-  readonly #tags: Tags
+  readonly #parties: LoadParties
   readonly #flights = new Map<string, Flight>()
   readonly #chain = new AsyncLocalStorage<Chain>()
   #closed = false
 
-  constructor(commands: Commands, tags: Tags) {
-    this.#commands = commands
-    this.#tags = tags
+  constructor(parties: LoadParties) {
+    this.#parties = parties
   }
 
   /** The loads that whoever asks is part of. What a load has left behind, a timer say, is part of none. */
@@ -80,7 +76,7 @@ export class Flights {
 
   #alone<T>(task: LoadTask<T>): Promise<T> {
     task.decided()
-    const load = new Load(task, this.#commands, this.#tags)
+    const load = new Load(task, this.#parties)
     const timer = limit(load, task.plan)
     return load.load().finally(() => clearTimeout(timer))
   }
@@ -89,7 +85,7 @@ export class Flights {
     const { name } = task
     const self = { running: true }
     const chain = (task.chain ?? this.chain()).set(name, self)
-    const load = new Load(task, this.#commands, this.#tags)
+    const load = new Load(task, this.#parties)
     const promise = this.#chain.run(chain, () => load.run(seen, behind)) as Promise<T>
     const flight: Flight = { load: load as Load<unknown>, promise, behind }
     const timer = limit(load, task.plan)

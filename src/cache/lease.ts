@@ -3,8 +3,15 @@ import type { Commands } from '../redis/commands.js'
 import { Unavailable } from '../redis/failure.js'
 import type { Script } from '../redis/script.js'
 import { LONGEST_TIMER } from '../timers.js'
+import type { Backlog } from './backlog.js'
 import { envelope, type Text } from './entry.js'
 import * as scripts from './lease-scripts.js'
+
+/** Redis, and what it has yet to hear of. */
+export interface LeaseParties {
+  readonly commands: Commands
+  readonly backlog: Backlog
+}
 
 /**
  * The right to load a key, for all processes. It is the fence as well: a value is stored only where this very lease
@@ -13,12 +20,14 @@ import * as scripts from './lease-scripts.js'
 export class Lease {
   readonly mark = randomBytes(12).toString('base64url')
   readonly #commands: Commands
+  readonly #backlog: Backlog
   readonly #name: string
   readonly #ms: number
   #renewing: NodeJS.Timeout | undefined
 
-  constructor(commands: Commands, name: string, ms: number) {
+  constructor({ commands, backlog }: LeaseParties, name: string, ms: number) {
     this.#commands = commands
+    this.#backlog = backlog
     this.#name = name
     this.#ms = ms
   }
@@ -66,9 +75,16 @@ export class Lease {
     await this.#replace(scripts.fail, [String(ms), error])
   }
 
+  /** Where Redis does not hear of it, it does when it is there again: others would wait for a load that has ended. */
   async release(): Promise<void> {
     clearInterval(this.#renewing)
-    await this.#run(scripts.release, [])
+    const release = (commands: Commands) => commands.script(scripts.release, this.#name, [this.mark])
+    try {
+      await release(this.#commands)
+    } catch (error) {
+      this.#backlog.addLease(this.mark, release)
+      throw error
+    }
   }
 
   /** Gives it up when what takes its place does not get there, for want of memory say. */

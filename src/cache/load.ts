@@ -1,11 +1,10 @@
 import { isUnavailable } from '../errors.js'
-import type { Commands } from '../redis/commands.js'
 import type { Activity } from './activity.js'
 import { type Beginning, type Claim, claimLoad } from './claim.js'
 import type { Encoder } from './encoder.js'
 import type { EntryStore } from './entry-store.js'
 import type { Found } from './found.js'
-import { Lease, type StoredEntry } from './lease.js'
+import { Lease, type LeaseParties, type StoredEntry } from './lease.js'
 import { errorOf, failureText } from './load-failure.js'
 import { keepOf, type LoadPlan } from './load-options.js'
 import type { Tags } from './tags.js'
@@ -18,6 +17,10 @@ export interface LoadContext {
   signal: AbortSignal
   /** The value that is to be replaced, where there is one that is not fresh any more. */
   stale?: unknown
+}
+
+export interface LoadParties extends LeaseParties {
+  readonly tags: Tags
 }
 
 /** The loads that a call chain is part of. */
@@ -57,10 +60,10 @@ export class Load<T> {
   #answeredAt = Number.POSITIVE_INFINITY
   #stale: unknown
 
-  constructor(task: LoadTask<T>, commands: Commands, tags: Tags) {
+  constructor(task: LoadTask<T>, { tags, ...parties }: LoadParties) {
     this.#task = task
     this.#tags = tags
-    this.#lease = new Lease(commands, task.name, task.plan.lease)
+    this.#lease = new Lease(parties, task.name, task.plan.lease)
   }
 
   /** Its waiters get the reason; what its loader may still give is dropped. */

@@ -50,9 +50,9 @@ function share(given: CacheManagerSettings): Shared {
   const commands = memory?.commands ?? plain
   const settings = { ...given, commands }
   const tags = new Tags(settings)
-  const flights = new Flights(commands, tags)
-  commands.beforeClose((ms) => flights.close(ms))
   const backlog = new Backlog(commands, { pattern: cacheTreePattern(given.keyPrefix, '') }, given.log)
+  const flights = new Flights({ commands, tags, backlog })
+  commands.beforeClose((ms) => flights.close(ms))
   return { settings, codec, tags, flights, memory, backlog, functions: new Map() }
 }
 

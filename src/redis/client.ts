@@ -1,5 +1,5 @@
 import { createClient, createCluster, type RedisClusterOptions } from 'redis'
-import { reasonOf } from './failure.js'
+import { reasonOf, saidBy } from './failure.js'
 
 /** The part of a node-redis client that the engine uses: clients of redis 4, 5 and 6, single, cluster or sentinel, all have it. */
 export interface RedisClient {
@@ -76,7 +76,11 @@ export function makeClient(options: ClientOptions): RedisClient {
     ...(port !== undefined && { port }),
     ...(tls && { tls: true as const, ...(typeof tls === 'object' && tls) })
   }
+  const authenticates = password !== undefined || (url !== undefined && new URL(url).password !== '')
   const common = {
+    // A server that has no place for us (maxclients) says so to the first command. Version 4 ignores what becomes of
+    // CLIENT SETINFO, and crashes where there is no command at all.
+    disableClientInfo: authenticates,
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     commandsQueueMaxLength: 10_000,
@@ -135,11 +139,16 @@ export async function nodes(client: RedisClient): Promise<RedisClient[]> {
   return Promise.all(masters.map((master) => nodeClient.call(client, master)))
 }
 
+/** One that can not save refuses PING as if that were a write, and serves reads. */
+function pardonMisconf(error: Error): void {
+  if (!saidBy(error).startsWith('MISCONF')) throw error
+}
+
 /** The time of Redis, by a PING and TIME: on a cluster those of the first master that answers, as others may be gone. */
 export async function probe(client: RedisClient): Promise<[seconds: string, microseconds: string]> {
   const ask = async (node: RedisClient) => {
     const [, time] = await Promise.all([
-      dispatch(node, undefined, ['PING']),
+      dispatch(node, undefined, ['PING']).catch(pardonMisconf),
       dispatch(node, undefined, ['TIME'])
     ])
     return time as [string, string]

@@ -11,6 +11,7 @@ export type Reason =
   | 'no-master'
   | 'connection-lost'
   | 'auth'
+  | 'tls'
   | 'loading'
   | 'overload'
   | 'server'
@@ -25,9 +26,18 @@ const CONNECTION = new Set([
   'RootNodesUnavailableError'
 ])
 const TIMEOUT = new Set(['ConnectionTimeoutError', 'SocketTimeoutDuringMaintenanceError', 'TimeoutError'])
-const AUTH = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password|ERR Client sent AUTH)/
+const AUTH =
+  /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password|ERR Client sent AUTH|ERR ACL failure in script|(?:ERR )?The user executing the script can't)/
+/** Codes of node:tls, and of OpenSSL when the other side does not speak TLS. */
+const TLS = /^(?:CERT_|DEPTH_ZERO_|ERR_SSL_|ERR_TLS_|SELF_SIGNED_|UNABLE_TO_|EPROTO$)/
 const SERVER =
   /^(?:READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|MISCONF|BUSY|OOM|UNKILLABLE|ERR max number of clients)/
+
+/** Where in a script a command was refused, which Redis 6 says before it says why. */
+const PLACE = /^ERR Error running script \(call to f_\w+\): @user_script:\d+: @user_script: \d+: -?/
+
+/** What Redis said, whether to a command or to a script that made it. */
+export const saidBy = (error: Error): string => error.message.replace(PLACE, '')
 
 /**
  * The reason behind an error of node-redis, or undefined when Redis did serve and refuses this very command
@@ -35,12 +45,13 @@ const SERVER =
  */
 export function reasonOf(error: unknown): Reason | undefined {
   if (!(error instanceof Error)) return undefined
-  const { message } = error
+  const message = saidBy(error)
   const code = (error as NodeJS.ErrnoException).code
   if (error instanceof Unavailable) return error.reason
   if (TIMEOUT.has(error.constructor.name) || code === 'ETIMEDOUT') return 'timeout'
   if (code === 'ECONNREFUSED') return 'refused'
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'unknown-host'
+  if (code !== undefined && TLS.test(code)) return 'tls'
   if (AUTH.test(message)) return 'auth'
   if (message.startsWith('LOADING')) return 'loading'
   if (SERVER.test(message)) return 'server'
@@ -59,11 +70,15 @@ const explanations: Record<Reason, string> = {
   'unknown-host': 'The host of Redis was not found',
   'no-master': 'No sentinel leads to a master that answers',
   'connection-lost': 'The connection to Redis was lost',
-  auth: 'Redis rejected the username or password, or asks for one',
+  auth: 'Redis rejected the username or password, or asks for one, or grants too few rights',
+  tls: 'Redis has a certificate that is not trusted, or speaks no TLS',
   loading: 'Redis is loading its data',
   overload: 'Too many commands are waiting for Redis',
   server: 'Redis can not serve commands'
 }
+
+/** Every reason there is. */
+export const reasons = Object.keys(explanations) as readonly Reason[]
 
 /** Whether Redis is there, and will not do what it was told. */
 export const refuses = (reason: Reason): boolean => reason === 'server' || reason === 'auth'

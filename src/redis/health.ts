@@ -3,7 +3,7 @@ import { LogEvent, type Logger } from '../log.js'
 import { atMost } from '../timers.js'
 import { isCluster, isUsable, probe, type RedisClient } from './client.js'
 import { RedisClock } from './clock.js'
-import { explain, type Reason, reasonOf, refuses, Unavailable } from './failure.js'
+import { explain, type Reason, reasonOf, refuses, saidBy, Unavailable } from './failure.js'
 import { type ClientSource, LiveClient } from './live-client.js'
 import { Outages } from './outages.js'
 
@@ -139,7 +139,7 @@ export class Health {
     if (client === this.live.current && this.#state === 'ready') {
       if (reason === 'loading' || !isUsable(client)) this.#degrade(reason)
       // Demoted to a replica, as its name may know by now.
-      else if ((error as Error).message.startsWith('READONLY') && this.live.replace()) this.#degrade(reason)
+      else if (saidBy(error as Error).startsWith('READONLY') && this.live.replace()) this.#degrade(reason)
       else if (refuses(reason)) this.#warn(reason)
       else if (isCluster(client)) this.#masterLost(reason)
     }
@@ -170,8 +170,8 @@ export class Health {
       return
     }
     if (this.#state !== 'closed') this.#reason = reason
-    // Waiting does not make a wrong password right.
-    if (this.#state === 'connecting' && reason === 'auth') this.#degrade(reason)
+    // Waiting does not make a wrong password or certificate right.
+    if (this.#state === 'connecting' && (reason === 'auth' || reason === 'tls')) this.#degrade(reason)
   }
 
   #degrade(reason: Reason): void {

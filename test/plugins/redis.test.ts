@@ -1,5 +1,7 @@
 import t from 'tap'
+import type { RedisAuthOptions } from '../../index.js'
 import { build, login } from '../support/app.js'
+import { SECRET } from '../support/engine.js'
 import { fakeRedis } from '../support/fake-redis.js'
 import { freePort, observer, redis, server, until } from '../support/redis.js'
 
@@ -128,4 +130,22 @@ t.test('a shared client outlives the app, unless the app owns it', async (t) => 
     await app.close()
     await until(() => client.isOpen !== ownsClient)
   }
+})
+
+t.test('a Redis that evicts sessions is warned of, where it holds any', async (t) => {
+  const [full, other] = [
+    await server(t, '--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'),
+    await redis(t)
+  ]
+  if (full === undefined) return
+  const at = { url: full.url, keyPrefix: 'p:' }
+  const evicts = async (options: RedisAuthOptions) => {
+    const { app, lines } = await build(t, options, { at })
+    await app.ready()
+    await app.close()
+    return lines.filter(({ event }) => event === 'redis.evicts-sessions').length
+  }
+  t.equal(await evicts({}), 1)
+  t.equal(await evicts({ tokens: { secret: SECRET, redis: other } }), 0, 'sessions are elsewhere')
+  t.equal(await evicts({ tokens: undefined, login: undefined }), 0, 'there are none')
 })

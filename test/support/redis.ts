@@ -15,7 +15,11 @@ export interface TestRedis {
   readonly keyPrefix: string
 }
 
-const binary = ['redis-server', 'valkey-server'].find((name) => {
+const { REDIS_SERVER } = process.env
+const candidates = REDIS_SERVER === undefined ? ['redis-server', 'valkey-server'] : [REDIS_SERVER]
+
+/** The program that REDIS_SERVER names, or one on the PATH. */
+export const binary = candidates.find((name) => {
   try {
     execFileSync(name, ['--version'], { stdio: 'ignore' })
     return true
@@ -23,6 +27,8 @@ const binary = ['redis-server', 'valkey-server'].find((name) => {
     return false
   }
 })
+if (REDIS_SERVER !== undefined && binary === undefined)
+  throw new Error(`REDIS_SERVER does not run: ${REDIS_SERVER}`)
 
 /** REDIS_URL, or a private redis-server or valkey-server, or without either the embedded engine. */
 export async function redis(t: Test): Promise<TestRedis> {

@@ -44,11 +44,9 @@ export async function monitor(t: Test, port: number, password: string, into: Buf
   await new Promise<void>((resolve) => {
     socket.on('data', (chunk: string) => {
       text += chunk
-      if (!started && text === '+OK\r\n+OK\r\n') {
-        started = true
-        text = ''
-        resolve()
-      }
+      if (!started && !text.startsWith('+OK\r\n+OK\r\n')) return
+      started = true
+      resolve()
       const lines = text.split('\r\n')
       text = lines.pop()!
       for (const line of lines) {

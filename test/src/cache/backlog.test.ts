@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { CacheManager } from '../../../src/cache/cache-manager.js'
 import { Commands } from '../../../src/redis/commands.js'
+import { Held } from '../../support/caches.js'
 import { connection, openCache } from '../../support/engine.js'
 import { fakeRedis } from '../../support/fake-redis.js'
 import { memoryLog } from '../../support/log.js'
@@ -55,7 +56,7 @@ t.test('what was deleted while Redis was away is gone before anybody reads it ag
   t.equal(cache.stats().deferred, 8)
   t.match(
     log.lines.filter(({ event }) => event === 'cache.caught-up'),
-    [{ level: 'info', keys: 4, patterns: 3 }],
+    [{ level: 'info', keys: 4, patterns: 3, leases: 0 }],
     'each is said once'
   )
 })
@@ -153,7 +154,7 @@ t.test('a scan that takes long goes on while Redis serves', async (t) => {
   const { answer } = fake
   const opened = connection(t, fake.url)
   const log = memoryLog()
-  const cache = new CacheManager({ ...settings, log, commands: new Commands(opened, 50) })
+  const cache = new CacheManager({ ...settings, log, commands: new Commands(opened, 1000) })
   await cache.deletePrefix('key')
   let batches = 0
   let last = false
@@ -163,12 +164,33 @@ t.test('a scan that takes long goes on while Redis serves', async (t) => {
     return `*2\r\n$1\r\n${last ? 0 : 1}\r\n*0\r\n`
   }
   await opened.start()
-  t.equal(opened.state, 'ready')
+  await until(() => opened.state === 'ready', 20_000)
   const before = batches
   await until(() => batches > before)
   t.same(log.lines, [])
   last = true
   await until(() => log.lines.some(({ event }) => event === 'cache.caught-up'))
+})
+
+t.test('a load that ends while Redis is away keeps nobody waiting when it is back', async (t) => {
+  const own = await server(t, '--appendonly', 'yes', '--appendfsync', 'always')
+  if (own === undefined) return
+  const { cache, redisConnection, log } = await open(t, own, 1000)
+  const held = [new Held<number>(), new Held<number>()] as const
+  const loads = [cache.getOrSet('stored', held[0].load), cache.getOrSet('failed', held[1].load)] as const
+  await Promise.all(held.map((each) => each.running()))
+  await own.kill()
+  held[0].open(1)
+  t.equal(await loads[0], 1)
+  held[1].fail(new Error('mine'))
+  await t.rejects(loads[1], /mine/)
+  await own.start()
+  await until(() => redisConnection.state === 'ready')
+  const start = performance.now()
+  t.equal(await cache.getOrSet('stored', () => 2), 2)
+  t.equal(await cache.getOrSet('failed', () => 2), 2)
+  t.ok(performance.now() - start < 1000)
+  t.match(log.lines, [{ event: 'cache.caught-up', keys: 0, patterns: 0, leases: 2 }])
 })
 
 t.test('a process that ends before Redis is back says that it is not told any more', async (t) => {

@@ -9,6 +9,10 @@ const named = (name: string): Error => {
 
 const coded = (code: string) => Object.assign(new Error('failed'), { code })
 
+/** As Redis 6 says it. */
+const inScript = (text: string) =>
+  `ERR Error running script (call to f_0123456789abcdef): @user_script:12: @user_script: 12: ${text}`
+
 t.test('an error of a client or a reply of a server tells why Redis does not serve', async (t) => {
   const cases: [Error, Reason][] = [
     [named('ClientClosedError'), 'connection-lost'],
@@ -30,6 +34,14 @@ t.test('an error of a client or a reply of a server tells why Redis does not ser
     [new Error('WRONGPASS invalid username-password pair or user is disabled.'), 'auth'],
     [new Error("NOPERM this user has no permissions to run the 'get' command"), 'auth'],
     [new Error('ERR AUTH <password> called without any password configured'), 'auth'],
+    [new Error("ERR The user executing the script can't run this command script: abc"), 'auth'],
+    [new Error("ERR ACL failure in script: User app has no permissions to run the 'set' command"), 'auth'],
+    [new Error(inScript("The user executing the script can't run this command or subcommand")), 'auth'],
+    [coded('DEPTH_ZERO_SELF_SIGNED_CERT'), 'tls'],
+    [coded('ERR_TLS_CERT_ALTNAME_INVALID'), 'tls'],
+    [coded('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), 'tls'],
+    [coded('EPROTO'), 'tls'],
+    [new Error(inScript("-READONLY You can't write against a read only replica.")), 'server'],
     [new Error('LOADING Redis is loading the dataset in memory'), 'loading'],
     [new Error("READONLY You can't write against a read only replica."), 'server'],
     [new Error('MASTERDOWN Link with MASTER is down'), 'server'],
@@ -50,6 +62,7 @@ t.test('what Redis refuses about this one command is no outage', async (t) => {
     new Error('WRONGTYPE Operation against a key holding the wrong kind of value'),
     new Error('NOSCRIPT No matching script.'),
     new Error('ERR wrong number of arguments'),
+    new Error(inScript('WRONGTYPE Operation against a key holding the wrong kind of value')),
     new TypeError('Invalid argument type'),
     Object.assign(new Error('odd'), { code: 'ERR_INVALID_ARG_TYPE' }),
     'not even an error'

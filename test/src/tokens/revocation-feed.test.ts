@@ -212,7 +212,8 @@ t.test('a retry of a logout, elsewhere, writes the entry although the record is 
 })
 
 t.test('a logout while Redis is away is sent before anything else when it is back', async (t) => {
-  const own = await server(t, '--appendonly', 'yes')
+  // By default a busy disk keeps what was acknowledged for two seconds, and a kill loses it.
+  const own = await server(t, '--appendonly', 'yes', '--appendfsync', 'always')
   if (own === undefined) return
   const at = { url: own.url, keyPrefix: 'p:' }
   const one = await follow(t, at)
