@@ -3,6 +3,9 @@ import type { KeyObject } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { type OpenMetricsContentType, Registry, register } from 'prom-client'
+import * as redis4 from 'redis'
+import * as redis5 from 'redis-5'
+import * as redis6 from 'redis-6'
 import redisAuth, {
   type AccessClaims,
   type AuditEntry,
@@ -12,6 +15,7 @@ import redisAuth, {
   type Limit,
   type Login,
   type RedisAuthOptions,
+  type RedisOptions,
   type RouteCacheOptions,
   type RouteInvalidation,
   type Session,
@@ -264,6 +268,24 @@ export const keyed: RedisAuthOptions = { tokens: { secret: 'x', keys } }
 export const unkeyed: RedisAuthOptions = { tokens: { keys: undefined } }
 holds<Same<SigningAlgorithm, 'ES256' | 'RS256' | 'EdDSA'>>()
 
+const rootNodes = [{ host: 'localhost', port: 26_379 }]
+const whereTheyAre = { name: 'main', sentinelRootNodes: rootNodes }
+export const clients: readonly RedisOptions[] = [
+  { client: redis4.createClient() },
+  { client: redis4.createCluster({ rootNodes: [] }) },
+  { client: redis5.createClient() },
+  { client: redis5.createCluster({ rootNodes: [] }) },
+  { client: redis5.createSentinel(whereTheyAre) },
+  { client: redis6.createClient() },
+  { client: redis6.createCluster({ rootNodes: [] }) },
+  { client: redis6.createSentinel(whereTheyAre) },
+  { createClient: () => redis5.createClient({ RESP: 3, commandOptions: { timeout: 0 } }) },
+  { createClient: async () => redis6.createClient({ RESP: 2, disableOfflineQueue: true }).connect() },
+  { createClient: () => redis6.createSentinel(whereTheyAre) },
+  { sentinel: { name: 'main', rootNodes, username: undefined, password: undefined, tls: undefined } },
+  { sentinel: { name: 'main', rootNodes: [{ host: 'localhost', port: undefined }] } }
+]
+
 export async function whatIsRefused() {
   const app = Fastify()
   // @ts-expect-error: a key has a name
@@ -276,6 +298,8 @@ export async function whatIsRefused() {
   await app.register(redisAuth, { tokens: { keys: [{ kid: '1', alg: 'ES256', privateKey: Buffer.of(1) }] } })
   // @ts-expect-error: unknown option
   await app.register(redisAuth, { token: {} })
+  // @ts-expect-error: sentinels of which master?
+  await app.register(redisAuth, { redis: { sentinel: { rootNodes } } })
   // @ts-expect-error: unknown option within
   await app.register(redisAuth, { tokens: { secret: 'x', ttl: '1h' } })
   // @ts-expect-error: no duration

@@ -2,6 +2,7 @@ import type { RedisClusterOptions } from 'redis'
 import { type Duration, toMilliseconds } from '../duration.js'
 import { makeClient, type RedisClient } from '../redis/client.js'
 import type { ConnectionOptions } from '../redis/connection.js'
+import { sentinelClients } from '../redis/sentinel.js'
 import { LONGEST_TIMER } from '../timers.js'
 import { type Defaults, isUrl } from './environment.js'
 import {
@@ -13,12 +14,15 @@ import {
   invalidOption,
   isObject,
   object,
+  port,
   type Rules,
-  string
+  string,
+  tls
 } from './rules.js'
+import { parseSentinel, type SentinelOptions } from './sentinel.js'
 
 /**
- * Where Redis is, one of: `url`; `host` and `port`; `cluster`; `createClient`; `client`. What is not given is read from
+ * Where Redis is, one of: `url`; `host` and `port`; `cluster`; `sentinel`; `createClient`; `client`. What is not given is read from
  * REDIS_URL, or REDIS_HOST, REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD, REDIS_DB and REDIS_TLS.
  */
 export interface RedisOptions {
@@ -38,7 +42,9 @@ export interface RedisOptions {
   tls?: boolean | object | undefined
   /** Options of node-redis's createCluster(). Name all nodes as rootNodes. */
   cluster?: RedisClusterOptions | undefined
-  /** Makes a client: of Sentinel, of redis 5 or 6. Called again whenever a stalled client is replaced, so make a fresh one each time. */
+  /** Asks sentinels where the master is, each time a connection is made. `username`, `password`, `db` and `tls` beside it are for the master. */
+  sentinel?: SentinelOptions | undefined
+  /** Makes a client, as of redis 5 or 6. Called again whenever a stalled client is replaced, so make a fresh one each time. */
   createClient?: (() => RedisClient | Promise<RedisClient>) | undefined
   /** A client that the app shares. It is connected if it is not, and not closed unless `ownsClient`. */
   client?: RedisClient | undefined
@@ -71,12 +77,13 @@ export interface RedisSettings extends ConnectionOptions {
 export const redisRules: Rules<RedisOptions> = {
   url: [isUrl, 'be a redis:// or rediss:// URL'],
   host: string,
-  port: integer(1, 65_535),
+  port,
   username: string,
   password: string,
   db: integer(0),
-  tls: [(value) => typeof value === 'boolean' || isObject(value), 'be true, false or options of node:tls'],
+  tls,
   cluster: object,
+  sentinel: object,
   createClient: callback,
   client: [
     (value) => isObject(value) && 'sendCommand' in value && 'connect' in value,
@@ -105,6 +112,7 @@ const EXCLUDED = {
   url: ['port'],
   host: [],
   cluster: ['port', 'db'],
+  sentinel: ['port'],
   createClient: ['port', 'username', 'password', 'db', 'tls'],
   client: ['port', 'username', 'password', 'db', 'tls']
 } as const
@@ -127,7 +135,7 @@ export function parseRedis(
     throw invalidOption(
       `options ${given.map((source) => `"${path}.${source}"`).join(' and ')} exclude each other`
     )
-  const { connectTimeout, closeTimeout, commandTimeout, createClient, client } = options
+  const { connectTimeout, closeTimeout, commandTimeout, sentinel, createClient, client } = options
   if (isObject(commandTimeout)) checkOptions(`${path}.commandTimeout`, commandTimeout, timeoutRules)
   const timeout = (area: keyof Timeouts, otherwise: Duration) =>
     timerMs(
@@ -150,8 +158,12 @@ export function parseRedis(
     cluster: options.cluster,
     connectTimeout: connectMs
   }
+  const made =
+    sentinel === undefined
+      ? () => makeClient(source)
+      : sentinelClients(parseSentinel(`${path}.sentinel`, sentinel), source)
   return {
-    factory: client === undefined ? (createClient ?? (() => makeClient(source))) : undefined,
+    factory: client === undefined ? (createClient ?? made) : undefined,
     client,
     ownsClient: options.ownsClient ?? false,
     keyPrefix: options.keyPrefix ?? keyPrefix,

@@ -33,6 +33,11 @@ export const duration: Rule = [
   (value) => toMilliseconds(value) !== undefined,
   "be a number of seconds above 0, or a duration such as '250ms', '30s', '10m', '1h' or '14d'"
 ]
+export const port = integer(1, 65_535)
+export const tls: Rule = [
+  (value) => typeof value === 'boolean' || isObject(value),
+  'be true, false or options of node:tls'
+]
 /** How long a cache entry lives. */
 export const ttl: Rule = [
   (value) => value === 'forever' || duration[0](value),
@@ -55,4 +60,14 @@ export function checkOptions(path: string, options: object, known: Readonly<Reco
     const [is, must] = rule
     if (value !== undefined && !is(value)) throw invalidOption(`option "${name}" must ${must}`)
   }
+}
+
+/** Throws for the first of these options that is not given. */
+export function checkRequired<O extends object>(
+  path: string,
+  options: O,
+  names: readonly (keyof O & string)[]
+) {
+  for (const name of names)
+    if (options[name] === undefined) throw invalidOption(`option "${path}.${name}" is required`)
 }

@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto'
 import { type KeyPair, keyTypes, readKey, type SigningKey } from '../tokens/signing-key.js'
-import { checkOptions, invalidOption, type Rules } from './rules.js'
+import { checkOptions, checkRequired, invalidOption, type Rules } from './rules.js'
 
 export const signingKeyRules: Rules<SigningKey> = {
   kid: [
@@ -35,8 +35,7 @@ export function parseKeys(keys: readonly SigningKey[]): readonly KeyPair[] {
 function parseKey(path: string, key: SigningKey): KeyPair {
   checkOptions(path, key, signingKeyRules)
   const { kid, alg } = key
-  for (const option of ['kid', 'alg'] as const)
-    if (key[option] === undefined) throw invalidOption(`option "${path}.${option}" is required`)
+  checkRequired(path, key, ['kid', 'alg'])
   const privateKey = readKey(key.privateKey)
   const publicKey = readKey(key.publicKey) ?? (privateKey && createPublicKey(privateKey))
   if (publicKey === undefined)

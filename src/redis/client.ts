@@ -1,5 +1,5 @@
 import { createClient, createCluster, type RedisClusterOptions } from 'redis'
-import { reasonOf } from './failure.js'
+import { reasonOf, saidBy } from './failure.js'
 
 /** The part of a node-redis client that the engine uses: clients of redis 4, 5 and 6, single, cluster or sentinel, all have it. */
 export interface RedisClient {
@@ -32,7 +32,7 @@ export interface Subscriber extends RedisClient {
 
 /** What only some kinds and majors have. */
 interface Capabilities {
-  readonly masters?: readonly unknown[]
+  readonly masters?: readonly { host: string; port: number }[]
   nodeClient?(node: unknown): RedisClient | Promise<RedisClient>
   acquire?: unknown
   destroy?(): unknown
@@ -52,20 +52,26 @@ export interface ClientOptions {
   readonly tls?: boolean | object | undefined
   readonly cluster?: RedisClusterOptions | undefined
   readonly connectTimeout: number
+  /** Whether it connects anew when its connection is lost. Default: true. */
+  readonly reconnects?: boolean
 }
 
 // Never gives up, so that a server which comes back is found again; never waits longer than recovery within a second
 // allows, and not at all after a dial that nobody answered: it took long enough.
-const reconnectStrategy = (retries: number, cause: Error): number =>
+const delay = (retries: number, cause: Error): number =>
   reasonOf(cause) === 'timeout' ? 0 : Math.min(50 * 2 ** retries, 400) + Math.random() * 50
+
+const discarded = new WeakSet<RedisClient>()
 
 /** Makes an unconnected node-redis client. It queues nothing while Redis is away: what can't be sent now fails now. */
 export function makeClient(options: ClientOptions): RedisClient {
-  const { url, host, port, username, password, db, tls, cluster, connectTimeout } = options
+  const { url, host, port, username, password, db, tls, cluster, connectTimeout, reconnects = true } = options
+  // A discarded cluster client of redis 4 goes on dialling a node that it has never reached.
+  const reconnectStrategy = (retries: number, cause: Error) => !discarded.has(client) && delay(retries, cause)
   const socket = {
     connectTimeout,
     keepAlive: 5000,
-    reconnectStrategy,
+    reconnectStrategy: reconnects && reconnectStrategy,
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
     ...(tls && { tls: true as const, ...(typeof tls === 'object' && tls) })
@@ -82,18 +88,20 @@ export function makeClient(options: ClientOptions): RedisClient {
     pingInterval: 30_000,
     socket
   }
-  if (cluster === undefined)
-    return createClient({
-      ...common,
-      ...(url !== undefined && { url }),
-      ...(db !== undefined && { database: db })
-    })
-  return createCluster({
-    ...cluster,
-    // Connecting to all masters at once waits for those that are dead.
-    minimizeConnections: true,
-    defaults: { ...common, ...cluster.defaults, socket: { ...socket, ...cluster.defaults?.socket } }
-  })
+  const client: RedisClient =
+    cluster === undefined
+      ? createClient({
+          ...common,
+          ...(url !== undefined && { url }),
+          ...(db !== undefined && { database: db })
+        })
+      : createCluster({
+          ...cluster,
+          // Connecting to all masters at once waits for those that are dead.
+          minimizeConnections: true,
+          defaults: { ...common, ...cluster.defaults, socket: { ...socket, ...cluster.defaults?.socket } }
+        })
+  return client
 }
 
 /**
@@ -131,6 +139,37 @@ export async function nodes(client: RedisClient): Promise<RedisClient[]> {
   return Promise.all(masters.map((master) => nodeClient.call(client, master)))
 }
 
+/** One that can not save refuses PING as if that were a write, and serves reads. */
+function pardonMisconf(error: Error): void {
+  if (!saidBy(error).startsWith('MISCONF')) throw error
+}
+
+/** The time of Redis, by a PING and TIME: on a cluster those of the first master that answers, as others may be gone. */
+export async function probe(client: RedisClient): Promise<[seconds: string, microseconds: string]> {
+  const ask = async (node: RedisClient) => {
+    const [, time] = await Promise.all([
+      dispatch(node, undefined, ['PING']).catch(pardonMisconf),
+      dispatch(node, undefined, ['TIME'])
+    ])
+    return time as [string, string]
+  }
+  const { masters, nodeClient } = capabilities(client)
+  if (masters === undefined || nodeClient === undefined) return ask(client)
+  const asked = masters.map(async (master) => ask(await nodeClient.call(client, master)))
+  return Promise.any(asked).catch(({ errors }: AggregateError) => Promise.reject(errors[0]))
+}
+
+/** Whether one client of a cluster knows other masters than another. */
+export function knowsOthers(one: RedisClient, other: RedisClient): boolean {
+  const [these, those] = [one, other].map((client) =>
+    capabilities(client)
+      .masters?.map(({ host, port }) => `${host}:${port}`)
+      .sort()
+      .join()
+  )
+  return these !== those
+}
+
 /** An unconnected client like that of a node, which speaks RESP2 and, once lost, stays so. Throws for a client of Sentinel, whose commands go to any of its connections. */
 export function duplicate(node: RedisClient): Subscriber {
   const { acquire, options, duplicate } = capabilities(node)
@@ -151,6 +190,7 @@ export function duplicate(node: RedisClient): Subscriber {
  */
 export function discard(client: RedisClient, dialling = false, connecting?: Promise<unknown>): void {
   const close = () => {
+    discarded.add(client)
     try {
       const { destroy, disconnect } = capabilities(client)
       const closed = destroy ? destroy.call(client) : disconnect?.call(client)

@@ -8,6 +8,7 @@ export type Reason =
   | 'timeout'
   | 'refused'
   | 'unknown-host'
+  | 'no-master'
   | 'connection-lost'
   | 'auth'
   | 'tls'
@@ -67,6 +68,7 @@ const explanations: Record<Reason, string> = {
   timeout: 'Redis did not answer in time',
   refused: 'Redis refused the connection',
   'unknown-host': 'The host of Redis was not found',
+  'no-master': 'No sentinel leads to a master that answers',
   'connection-lost': 'The connection to Redis was lost',
   auth: 'Redis rejected the username or password, or asks for one, or grants too few rights',
   tls: 'Redis has a certificate that is not trusted, or speaks no TLS',

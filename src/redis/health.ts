@@ -1,7 +1,7 @@
 import { Listeners } from '../listeners.js'
 import { LogEvent, type Logger } from '../log.js'
 import { atMost } from '../timers.js'
-import { dispatch, isUsable, type RedisClient } from './client.js'
+import { isCluster, isUsable, probe, type RedisClient } from './client.js'
 import { RedisClock } from './clock.js'
 import { explain, type Reason, reasonOf, refuses, saidBy, Unavailable } from './failure.js'
 import { type ClientSource, LiveClient } from './live-client.js'
@@ -27,11 +27,6 @@ const SLOW_MEMORY = 10_000
 const REPEAT_WARNING = 60_000
 const PERSISTENT_LOSS = 1000
 const LOSS_GAP = 2000
-
-/** One that can not save refuses PING as if that were a write, and serves reads. */
-function pardonMisconf(error: Error): void {
-  if (!saidBy(error).startsWith('MISCONF')) throw error
-}
 
 /**
  * Whether Redis serves. node-redis does not say: its client is ready while a frozen server holds its socket open. So
@@ -112,6 +107,7 @@ export class Health {
 
   served(): void {
     this.#timeouts = 0
+    this.#lostAt = Number.NEGATIVE_INFINITY
     if (this.#state === 'ready') this.outages.over()
   }
 
@@ -123,7 +119,8 @@ export class Health {
     const now = performance.now()
     this.outages.failing(now - sent)
     this.#lastError = undefined
-    if (client === this.live.current) {
+    if (client === this.live.current && isCluster(client)) this.#masterLost('timeout')
+    else if (client === this.live.current) {
       if (this.#timeouts++ === 0) this.#silentSince = sent
       if (this.#timeouts >= TIMEOUTS_TO_DEGRADE && now - this.#silentSince >= this.#patience(now))
         this.#degrade('timeout')
@@ -143,9 +140,8 @@ export class Health {
       if (reason === 'loading' || !isUsable(client)) this.#degrade(reason)
       // Demoted to a replica, as its name may know by now.
       else if (saidBy(error as Error).startsWith('READONLY') && this.live.replace()) this.#degrade(reason)
-      // A cluster client of redis 4 or 5 goes on asking a master that is gone for ever: a fresh one learns who took over.
-      else if (reason === 'connection-lost' && this.#persists() && this.live.replace()) this.#degrade(reason)
       else if (refuses(reason)) this.#warn(reason)
+      else if (isCluster(client)) this.#masterLost(reason)
     }
     return new Unavailable(reason, { cause: error })
   }
@@ -155,12 +151,15 @@ export class Health {
     return now < this.#slow.until ? Math.min(2 * this.#slow.took, PROBE_TIMEOUT) : 0
   }
 
-  /** Whether connections have been lost again and again for more than a second, though others serve. */
-  #persists(): boolean {
+  /** A master of a cluster is gone: the others serve, and a fresh client learns who took over. Redis is away when for a second none has served. */
+  #masterLost(reason: Reason): void {
     const now = performance.now()
     if (now - this.#lostAt > LOSS_GAP) this.#losingSince = now
     this.#lostAt = now
-    return now - this.#losingSince > PERSISTENT_LOSS
+    const alone = now - this.#losingSince > PERSISTENT_LOSS
+    // What is lost fails at once, what is silent does not.
+    if (alone && (this.live.replace() || reason === 'timeout')) this.#degrade(reason)
+    else void this.live.renew()
   }
 
   #clientFailed(error: unknown): void {
@@ -188,6 +187,7 @@ export class Health {
 
   /** Redis answers, and refuses: it is full, or not ours to write. Said once a minute. */
   #warn(reason: Reason): void {
+    this.#lostAt = Number.NEGATIVE_INFINITY
     const now = performance.now()
     if (now - (this.#warned.get(reason) ?? Number.NEGATIVE_INFINITY) < REPEAT_WARNING) return
     this.#warned.set(reason, now)
@@ -210,15 +210,7 @@ export class Health {
     }
     this.#probing = true
     try {
-      const [, [seconds, microseconds]] = await this.#run(
-        client,
-        () =>
-          Promise.all([
-            dispatch(client, undefined, ['PING']).catch(pardonMisconf),
-            dispatch(client, undefined, ['TIME'])
-          ]) as Promise<[unknown, [string, string]]>,
-        PROBE_TIMEOUT
-      )
+      const [seconds, microseconds] = await this.#run(client, probe, PROBE_TIMEOUT)
       this.clock.observe(Number(seconds) * 1000 + Number(microseconds) / 1000)
       const caughtUp = Promise.all(this.catchUps.map((catchUp) => catchUp(client)))
       // What takes longer goes on while Redis serves.

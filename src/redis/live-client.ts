@@ -1,4 +1,6 @@
-import { discard, isUsable, type RedisClient } from './client.js'
+import { atMost } from '../timers.js'
+import { discard, isUsable, knowsOthers, type RedisClient } from './client.js'
+import { Unavailable } from './failure.js'
 
 /** Where the client comes from: either makes fresh ones, or is the app's own. */
 export interface ClientSource {
@@ -24,6 +26,9 @@ const RETRY_INTERVAL = 250
 const HANDSHAKE_TIMEOUT = 2000
 const MAX_REPLACE_DELAY = 30_000
 const CALM = 60_000
+const RENEW_INTERVAL = 1000
+/** How long a client that was renewed goes on for commands on their way. */
+const RETIREMENT = 1000
 
 /** The one client in use. Replacing it leaves no second one alive, and is limited, so that a slow server is not drowned in connections. */
 export class LiveClient {
@@ -39,6 +44,8 @@ export class LiveClient {
   #replaced = 0
   #replaceableAt = Number.NEGATIVE_INFINITY
   #retry: NodeJS.Timeout | undefined
+  #renewableAt = Number.NEGATIVE_INFINITY
+  #retire = () => {}
 
   constructor(source: ClientSource, observer: Observer) {
     this.#source = source
@@ -96,7 +103,46 @@ export class LiveClient {
     return true
   }
 
+  /**
+   * Has a fresh client of a cluster look who its masters are, at most once a second, and take over when the current one
+   * knows others: those of redis 4 and 5 go on for ever asking one that is gone. All others are served meanwhile.
+   */
+  async renew(): Promise<void> {
+    const { factory, connectTimeout } = this.#source
+    if (factory === undefined || performance.now() < this.#renewableAt) return
+    this.#renewableAt = performance.now() + RENEW_INTERVAL
+    const generation = this.#generation
+    const client = await factory()
+    client.on('error', () => {})
+    const connecting = client.isOpen ? Promise.resolve() : client.connect()
+    const silent = () => Promise.reject(new Unavailable('timeout'))
+    const outdated = await atMost(connectTimeout, connecting, silent).then(
+      () => this.current !== undefined && knowsOthers(client, this.current),
+      () => false
+    )
+    if (!outdated || generation !== this.#generation) discard(client, true, connecting)
+    else this.#succeed(client, connecting)
+  }
+
+  #succeed(client: RedisClient, connecting: Promise<unknown>): void {
+    this.#retire()
+    const retired = this.current!
+    this.#detach()
+    retired.on('error', () => {})
+    const timer = setTimeout(() => this.#retire(), RETIREMENT)
+    this.#retire = () => {
+      clearTimeout(timer)
+      discard(retired)
+      this.#retire = () => {}
+    }
+    this.#generation++
+    this.#connecting = connecting
+    this.current = client
+    this.#listen(client)
+  }
+
   close(): void {
+    this.#retire()
     const { client: shared, ownsClient } = this.#source
     if (shared !== undefined && ownsClient) this.#discard(shared)
     this.#drop()
@@ -128,6 +174,8 @@ export class LiveClient {
       reconnecting: dials(true),
       ready: () => this.#observer.usable(),
       error: (error: unknown) => {
+        // Clients of redis 5 and 6 go on telling the listener that was taken away last.
+        if (client !== this.current) return
         this.#dialling = false
         this.#lastSign = performance.now()
         // It has given up, by a reconnectStrategy of the app, say.

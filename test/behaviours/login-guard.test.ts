@@ -2,7 +2,8 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { build, login, PASSWORD, post } from '../support/app.js'
-import { cluster } from '../support/cluster.js'
+import { at } from '../support/client.js'
+import { cluster, rootNodes } from '../support/cluster.js'
 import { timeTravel } from '../support/guards.js'
 import { observer, type RedisServer, redis, server, until } from '../support/redis.js'
 import type { Guesses } from '../workers/guesses.js'
@@ -150,9 +151,8 @@ t.test('a stranger who tries without end does not lock out a known device', asyn
 t.test('on a cluster the guard counts wherever its keys are', async (t) => {
   const nodes = await cluster(t)
   if (nodes === undefined) return
-  const rootNodes = nodes.map(({ url }) => ({ url }))
   const { app } = await build(t, {
-    redis: { url: undefined, cluster: { rootNodes }, commandTimeout: 2, required: true },
+    redis: { url: undefined, ...at.cluster(rootNodes(nodes)), commandTimeout: 2, required: true },
     rateLimit: guarded
   })
   const from = (user: number) => ({ username: `user-${user}`, remoteAddress: `10.0.0.${user}` })

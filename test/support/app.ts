@@ -2,6 +2,7 @@ import { Writable } from 'node:stream'
 import Fastify, { type FastifyServerOptions } from 'fastify'
 import type { Test } from 'tap'
 import redisAuth, { type RedisAuthOptions } from '../../index.js'
+import { at as redisAt } from './client.js'
 import { SECRET } from './engine.js'
 import { redis, type TestRedis } from './redis.js'
 
@@ -27,13 +28,13 @@ export async function build(
     tokens: { secret: SECRET },
     login: ({ username, password }) => (password === PASSWORD ? { id: username } : null),
     ...options,
-    redis: { url, keyPrefix, ...options.redis }
+    redis: { ...('url' in { ...options.redis } ? {} : redisAt.url(url)), keyPrefix, ...options.redis }
   })
   app.get('/me', { onRequest: [app.authenticate] }, async (request) => request.user)
   return { app, lines, url, keyPrefix }
 }
 
-type App = Awaited<ReturnType<typeof build>>['app']
+export type App = Awaited<ReturnType<typeof build>>['app']
 
 export interface Tokens {
   access_token: string

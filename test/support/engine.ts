@@ -4,10 +4,10 @@ import { CacheManager } from '../../src/cache/cache-manager.js'
 import type { CacheManagerSettings } from '../../src/cache/scope.js'
 import { deriveKey } from '../../src/crypto/derive-key.js'
 import { silent } from '../../src/log.js'
-import { makeClient } from '../../src/redis/client.js'
 import { Commands } from '../../src/redis/commands.js'
 import { type ConnectionOptions, RedisConnection } from '../../src/redis/connection.js'
 import { TokenManager, type TokenManagerSettings } from '../../src/tokens/token-manager.js'
+import { clientOf } from './client.js'
 import { redis, type TestRedis } from './redis.js'
 
 export const SECRET = 'a secret of the tests, 32 bytes or more'
@@ -19,7 +19,7 @@ export function connection(
   options: Partial<ConnectionOptions> = {},
   log = silent
 ): RedisConnection {
-  const factory = () => makeClient({ url, connectTimeout: 1000 })
+  const factory = () => clientOf(url)
   const limits = { connectTimeout: 1000, closeTimeout: 500, required: false, ownsClient: false }
   const opened = new RedisConnection(
     { ...limits, ...(options.client === undefined && { factory }), ...options },

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,8 +61,8 @@ export async function server(t: Test, ...args: string[]): Promise<RedisServer | 
 }
 
 /** A connected client of the test's own, to look at what is in Redis. */
-export async function observer(t: Test, url: string) {
-  const client = createClient({ url })
+export async function observer(t: Test, url: string, password?: string) {
+  const client = createClient({ url, ...(password !== undefined && { password }) })
   client.on('error', () => {})
   await client.connect()
   t.teardown(() => client.disconnect().catch(() => {}))
@@ -75,6 +75,16 @@ export const infoNumber = async (
   section: string,
   name: string
 ): Promise<number> => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await client.info(section))?.[1])
+
+/** Waits until a replica of this master has all that was written. WAIT would not do: it waits for what its own connection wrote. */
+export async function inStep(master: { info(section: string): Promise<string> }): Promise<void> {
+  const caughtUp = async () => {
+    const text = await master.info('replication')
+    const [, offset] = /^master_repl_offset:(\d+)/m.exec(text)!
+    return text.includes(`,state=online,offset=${offset},`)
+  }
+  await until(caughtUp, 20_000)
+}
 
 export async function freePort(): Promise<number> {
   const listener = createServer().listen(0, '127.0.0.1')
@@ -99,6 +109,7 @@ export class RedisServer {
   readonly port: number
   readonly #args: readonly string[]
   readonly #directory = mkdtempSync(join(tmpdir(), 'fastify-redis-auth-'))
+  readonly #file = join(this.#directory, 'redis.conf')
   #process: ChildProcess | undefined
 
   private constructor(port: number, args: readonly string[]) {
@@ -106,9 +117,19 @@ export class RedisServer {
     this.#args = args
   }
 
-  static async start(t: Test, ...args: string[]): Promise<RedisServer> {
+  static start(t: Test, ...args: string[]): Promise<RedisServer> {
+    return RedisServer.#open(t, args)
+  }
+
+  /** A sentinel, whose configuration begins with these lines. */
+  static sentinel(t: Test, lines: readonly string[], ...args: string[]): Promise<RedisServer> {
+    return RedisServer.#open(t, [...args, '--sentinel'], lines)
+  }
+
+  static async #open(t: Test, args: readonly string[], lines: readonly string[] = []): Promise<RedisServer> {
     const server = new RedisServer(await freePort(), args)
     t.teardown(() => server.#remove())
+    writeFileSync(server.#file, lines.join('\n'))
     await server.start()
     return server
   }
@@ -119,9 +140,11 @@ export class RedisServer {
 
   async start(): Promise<void> {
     const own = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', '', '--dir', this.#directory]
-    this.#process = spawn(binary!, [...own, ...this.#args], { stdio: ['ignore', 'pipe', 'ignore'] })
+    this.#process = spawn(binary!, [this.#file, ...own, ...this.#args], {
+      stdio: ['ignore', 'pipe', 'ignore']
+    })
     for await (const chunk of this.#process.stdout!)
-      if (String(chunk).includes('Ready to accept connections')) break
+      if (/Ready to accept connections|Sentinel ID/.test(String(chunk))) break
     this.#process.stdout!.destroy()
   }
 

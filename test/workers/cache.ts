@@ -1,5 +1,6 @@
 // A process with a cache of its own, that does what it is told. Its loaders run in the process that tells it.
 import { type CacheManager, openCache } from '../../src/engine.js'
+import { at } from '../support/client.js'
 
 /** A call of a method of the cache, or of a namespace of it. */
 export interface Call {
@@ -40,7 +41,7 @@ export interface Outcome {
 }
 
 const [url, keyPrefix, options] = process.argv.slice(2) as [string, string, string]
-const redis = { url, keyPrefix, commandTimeout: '5s', connectTimeout: '10s' } as const
+const redis = { ...at.url(url), keyPrefix, commandTimeout: '5s', connectTimeout: '10s' } as const
 const cache = await openCache({ ...JSON.parse(options), redis })
 const loads = new Map<number, (loaded: Loaded) => void>()
 const errors: unknown[] = []

@@ -1,6 +1,7 @@
 // A process that guesses passwords: answers how many of the guesses that it is asked to make, all at once, reached the check.
 import Fastify from 'fastify'
 import redisAuth from '../../index.js'
+import { at } from '../support/client.js'
 import { SECRET } from '../support/engine.js'
 
 export interface Guesses {
@@ -12,7 +13,7 @@ const [url, keyPrefix] = process.argv.slice(2) as [string, string]
 const app = Fastify()
 let checked = 0
 await app.register(redisAuth, {
-  redis: { url, keyPrefix, commandTimeout: '10s', connectTimeout: '10s', required: true },
+  redis: { ...at.url(url), keyPrefix, commandTimeout: '10s', connectTimeout: '10s', required: true },
   tokens: { secret: SECRET },
   rateLimit: { login: false, guard: { failureDelay: 0 } },
   login: () => {

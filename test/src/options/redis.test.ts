@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { RedisOptions, RedisSettings } from '../../../src/options/redis.js'
+import { parseSentinel } from '../../../src/options/sentinel.js'
 import type { RedisAuthOptions } from '../../../src/options.js'
 import { parseCacheOptions, parseOptions } from '../../../src/options.js'
 
@@ -71,11 +72,12 @@ t.test('a place named in code is not mixed with one of the environment', async (
   t.same(await redis({ host: 'mine' }, { REDIS_HOST: 'three', REDIS_PORT: '3' }), { host: 'mine' })
 })
 
-t.test('url, host, cluster, createClient and client exclude each other, by name', async (t) => {
+t.test('url, host, cluster, sentinel, createClient and client exclude each other, by name', async (t) => {
   const sources: RedisOptions = {
     url: 'redis://host',
     host: 'host',
     cluster: { rootNodes: [] },
+    sentinel: { name: 'main', rootNodes: [{ host: 'host' }] },
     createClient: () => client as never,
     client: client as never
   }
@@ -151,12 +153,37 @@ t.test('a cache without Fastify has the same options, and always a Redis', async
   t.same(await target(silent.redis), { host: 'env' })
 })
 
+t.test('sentinels need a name and hosts, by name', async (t) => {
+  const rootNodes = [{ host: 'one' }]
+  const cases: [object, string][] = [
+    [{ rootNodes }, 'option "redis.sentinel.name" is required'],
+    [{ name: 'main' }, 'option "redis.sentinel.rootNodes" is required'],
+    [
+      { name: 'main', rootNodes: [...rootNodes, {}] },
+      'option "redis.sentinel.rootNodes[1].host" is required'
+    ],
+    [
+      { name: 'main', rootNodes: [{ host: 'one', prot: 1 }] },
+      'unknown option "redis.sentinel.rootNodes[0].prot"'
+    ],
+    [{ name: 'main', rootNodes, password: 1 }, 'option "redis.sentinel.password" must be a non-empty string']
+  ]
+  for (const [sentinel, message] of cases)
+    t.throws(() => parse({ redis: { sentinel } }), { code: 'FST_REDIS_AUTH_INVALID_OPTION', message })
+  const settings = parseSentinel('s', { name: 'main', rootNodes: [...rootNodes, { host: 'two', port: 2 }] })
+  t.same(settings.rootNodes, [
+    { host: 'one', port: 26_379 },
+    { host: 'two', port: 2 }
+  ])
+})
+
 t.test('what has no effect beside another option is refused', async (t) => {
   const client = { connect() {}, sendCommand() {} }
   const cases: [object, RegExp][] = [
     [{ url: 'redis://a', port: 1 }, /"redis.port" has no effect beside "redis.url"/],
     [{ client, password: 'p' }, /"redis.password" has no effect beside "redis.client"/],
     [{ createClient: () => client, db: 1 }, /"redis.db" has no effect beside "redis.createClient"/],
+    [{ sentinel: {}, port: 1 }, /"redis.port" has no effect beside "redis.sentinel"/],
     [{ cluster: { rootNodes: [] }, db: 1 }, /"redis.db" has no effect beside "redis.cluster"/]
   ]
   for (const [redis, message] of cases)

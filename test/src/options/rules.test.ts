@@ -7,6 +7,7 @@ import { limitRules } from '../../../src/options/rate-limit.js'
 import { redisRules, timeoutRules } from '../../../src/options/redis.js'
 import { cookieRules, routeRules } from '../../../src/options/routes.js'
 import { checkOptions, invalidOption, isObject } from '../../../src/options/rules.js'
+import { sentinelNodeRules, sentinelRules } from '../../../src/options/sentinel.js'
 import { compressionRules } from '../../../src/options/serializer.js'
 import { signingKeyRules } from '../../../src/options/signing-keys.js'
 import { auditRules, tokenRules } from '../../../src/options/tokens.js'
@@ -73,6 +74,7 @@ const tables = {
       ['true', 1, null, []]
     ],
     cluster: [[{ rootNodes: [] }], notObjects],
+    sentinel: [[{ name: 'main', rootNodes: [{ host: 'x' }] }], notObjects],
     createClient: [[call], [client, null, 'x']],
     client: [[client], [{}, call, null, 'x', { connect: call }, { sendCommand: call }]],
     ownsClient: [
@@ -92,6 +94,28 @@ const tables = {
     required: [
       [true, false],
       [0, 'true', null]
+    ]
+  },
+  'redis.sentinel': {
+    known: sentinelRules,
+    name: [['main'], notStrings],
+    rootNodes: [
+      [[{ host: 'x' }], [{ host: 'x', port: 1 }, {}]],
+      [[], {}, 'x', ['x'], [null], null]
+    ],
+    username: [['ada'], notStrings],
+    password: [['x'], notStrings],
+    tls: [
+      [true, false, {}, { ca: 'x' }],
+      ['true', 1, null, []]
+    ]
+  },
+  'redis.sentinel.rootNodes[0]': {
+    known: sentinelNodeRules,
+    host: [['localhost', '::1'], notStrings],
+    port: [
+      [1, 26_379, 65_535],
+      [0, 65_536, ...notIntegers]
     ]
   },
   'redis.commandTimeout': {

@@ -234,37 +234,6 @@ t.test('work that throws is work that failed', async (t) => {
   t.equal(await opened.ping(), 'PONG')
 })
 
-t.test('a cluster client that keeps losing a node, though others serve, is replaced', async (t) => {
-  class ClientOfflineError extends Error {}
-  let made = 0
-  const factory = () => {
-    const broken = ++made === 1
-    const sendCommand = async (_key: unknown, _readonly: boolean, [name]: string[]) => {
-      if (name === 'GET' && broken) throw new ClientOfflineError('the master is gone')
-      return name === 'TIME' ? ['1700000000', '0'] : 'OK'
-    }
-    return {
-      isOpen: true,
-      masters: [{}],
-      on() {},
-      off() {},
-      connect: async () => {},
-      sendCommand
-    } as RedisClient
-  }
-  const opened = connection(t, '', { factory })
-  await opened.start()
-  const lost = () => t.rejects(opened.send('k', ['GET', 'k'], 1000), { ...AWAY, reason: 'connection-lost' })
-  await lost()
-  t.equal(made, 1, 'one loss is none')
-  await until(async () => {
-    await opened.send('other', ['SET', 'other', '1'], 1000).catch(() => {})
-    return (await opened.send('k', ['GET', 'k'], 1000).catch(() => undefined)) === 'OK'
-  })
-  t.equal(made, 2)
-  t.equal(opened.state, 'ready')
-})
-
 t.test('what Redis said about one outage is not told of the next', async (t) => {
   const fake = await fakeRedis(t)
   const { answer } = fake

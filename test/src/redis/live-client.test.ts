@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConnectionTimeoutError, createClient } from 'redis'
+import * as redis5 from 'redis-5'
+import * as redis6 from 'redis-6'
 import t from 'tap'
 import { makeClient, type NodeRedisClient, type RedisClient } from '../../../src/redis/client.js'
 import { LiveClient } from '../../../src/redis/live-client.js'
@@ -137,6 +139,29 @@ t.test('replacing leaves nothing behind, whatever the discarded client still say
   t.same(failures, [])
   t.equal(live.current, clients[1])
   await until(async () => (await count()) === before + 1)
+})
+
+t.test('what clients of redis 5 and 6 say after the end is not heard', async (t) => {
+  const { url } = await redis(t)
+  for (const client of [redis5.createClient({ url }), redis6.createClient({ url })]) {
+    let made = 0
+    const factory = () => {
+      made++
+      return client
+    }
+    const failures: unknown[] = []
+    const live = new LiveClient(
+      { factory, ownsClient: false, connectTimeout: 1000 },
+      { usable() {}, failed: (error) => failures.push(error) }
+    )
+    await live.open()
+    live.close()
+    // What createClient() gives inherits from the client that emits.
+    Object.getPrototypeOf(client).emit('error', new Error('a late one'))
+    await sleep(300)
+    t.same(failures, [])
+    t.equal(made, 1)
+  }
 })
 
 t.test('a client that was made too late is closed and not used', async (t) => {

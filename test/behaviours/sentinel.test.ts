@@ -1,0 +1,62 @@
+import t from 'tap'
+import { build, login } from '../support/app.js'
+import { at, brought } from '../support/client.js'
+import { Crowd } from '../support/crowd.js'
+import { inStep, until } from '../support/redis.js'
+import { sentinels } from '../support/sentinels.js'
+import { nothingThrown } from '../support/traffic.js'
+
+const ENOUGH = { max: 1_000_000 }
+
+for (const end of ['kill', 'freeze'] as const)
+  t.test(`a master that is gone (${end}) is replaced, and the app follows`, async (t) => {
+    const watched = await sentinels(t)
+    if (watched === undefined) return
+    const { master, first, second, nodes, rootNodes } = watched
+    const thrown = nothingThrown(t)
+    const { app, lines } = await build(t, {
+      redis: {
+        url: undefined,
+        keyPrefix: 's:',
+        required: true,
+        connectTimeout: '5s',
+        ...at.sentinels(rootNodes)
+      },
+      // createSentinel() has no client that could be watched.
+      cache: { memory: brought === undefined },
+      rateLimit: { login: ENOUGH, refresh: ENOUGH, routes: ENOUGH, guard: false }
+    })
+    await app.ready()
+    const crowd = await Crowd.login(app, 10)
+    t.equal(await app.cache.set('k', 'before'), true)
+    await inStep(first)
+
+    // Who was asked first is gone as well.
+    await nodes[0]!.kill()
+    await master[end]()
+    const took = await crowd.served(8000)
+    t.comment(`${end}: served again after ${took} ms, the slowest answer took ${crowd.slowest} ms`)
+    t.ok(took < 8000)
+    t.same([...crowd.statuses].sort(), [200, 503], 'nobody is logged out')
+    t.ok(crowd.slowest < 1700, `${crowd.slowest} ms`)
+    t.equal(await app.cache.get('k'), 'before')
+    t.equal(await app.cache.set('k', 'after'), true)
+    if (brought === undefined) {
+      await until(async () => (await app.cache.get('k')) === 'after' && app.cache.stats().memoryHits > 0)
+      await second.set('s:cache::k', '"outside"')
+      await until(async () => (await app.cache.get('k')) === 'outside', 2000)
+      const clients = async () =>
+        (await second.clientList()).filter(({ name }) => !name.startsWith('sentinel'))
+      t.equal((await clients()).length, 3, 'the app has two connections, one for what changes')
+    }
+    if (end === 'freeze') master.thaw()
+    else await master.start()
+    // Whoever is connected when it is demoted is disconnected.
+    const demoted = async () => (await first.info('replication').catch(() => '')).includes('role:slave')
+    await until(demoted, 20_000)
+    t.ok(await crowd.refresh(), 'the app stays where it is when the old master is back')
+    t.ok(await login(app))
+    t.ok(await crowd.logout())
+    t.same(lines.map(({ event }) => event).filter(Boolean), ['redis.degraded', 'redis.ready'])
+    thrown()
+  })
