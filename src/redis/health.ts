@@ -169,7 +169,10 @@ export class Health {
       if (this.live.current === undefined || !isUsable(this.live.current)) this.#degrade(reason)
       return
     }
-    if (this.#state !== 'closed') this.#reason = reason
+    if (this.#state === 'closed') return
+    // Away for another reason than was told, and for one that does not pass by itself.
+    if (this.#state === 'degraded' && reason !== this.#reason && refuses(reason)) this.#warn(reason)
+    this.#reason = reason
     // Waiting does not make a wrong password or certificate right.
     if (this.#state === 'connecting' && (reason === 'auth' || reason === 'tls')) this.#degrade(reason)
   }

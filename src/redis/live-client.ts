@@ -112,7 +112,8 @@ export class LiveClient {
     if (factory === undefined || performance.now() < this.#renewableAt) return
     this.#renewableAt = performance.now() + RENEW_INTERVAL
     const generation = this.#generation
-    const client = await factory()
+    const client = await (async () => factory())().catch(() => undefined)
+    if (client === undefined) return
     client.on('error', () => {})
     const connecting = client.isOpen ? Promise.resolve() : client.connect()
     const silent = () => Promise.reject(new Unavailable('timeout'))
