@@ -11,11 +11,14 @@ import fp from 'fastify-plugin'
 import authenticate from './plugins/authenticate.js'
 import cache from './plugins/cache.js'
 import loginGuard from './plugins/login-guard.js'
+import metrics from './plugins/metrics.js'
 import rateLimit from './plugins/rate-limit.js'
-import redis from './plugins/redis.js'
+import redis, { checkups } from './plugins/redis.js'
 import responseCache from './plugins/response-cache.js'
 import tokens from './plugins/tokens.js'
 import { authRoutes } from './routes/auth/index.js'
+import { healthRoutes } from './routes/health/index.js'
+import { operatorRoutes } from './routes/health/operators.js'
 import { jwks } from './routes/jwks.js'
 import { parseOptions, type RedisAuthOptions } from './src/options.js'
 
@@ -34,8 +37,10 @@ export type { SetManyOptions, SetOptions } from './src/cache/writes.js'
 export type { Duration, TTL } from './src/duration.js'
 export { type ErrorCode, errorCodes, RedisAuthError } from './src/errors.js'
 export type { CacheOptions, MemoryOptions } from './src/options/cache.js'
+export type { HealthOptions } from './src/options/health.js'
 export type { Credentials, Login } from './src/options/login.js'
 export type { GuardOptions } from './src/options/login-guard.js'
+export type { MetricsRegistry } from './src/options/metrics.js'
 export type { Limit, RateLimits } from './src/options/rate-limit.js'
 export type { RedisOptions } from './src/options/redis.js'
 export type { CookieOptions, Guard, RouteOptions } from './src/options/routes.js'
@@ -94,7 +99,7 @@ type FastifyOwnOptions = Pick<import('fastify').RegisterOptions, 'logLevel' | 'l
 
 const plugin: FastifyPluginAsync<RedisAuthOptions> = async (fastify, options) => {
   const settings = parseOptions(options, process.env)
-  const { limits, routes } = settings
+  const { health, limits, routes } = settings
   await fastify.register(redis, { settings })
   if (settings.cache !== undefined) await fastify.register(cache, { settings, own: settings.cache })
   await fastify.register(responseCache, { maxValueBytes: settings.cache?.maxValueBytes })
@@ -102,15 +107,23 @@ const plugin: FastifyPluginAsync<RedisAuthOptions> = async (fastify, options) =>
   await fastify.register(authenticate, { settings })
   await fastify.register(loginGuard, { settings })
   if (limits.global !== undefined) await fastify.register(rateLimit, { settings })
-  if (settings.tokens === undefined || routes === undefined) return
+  const redises = checkups(settings)
+  if (settings.metrics !== undefined)
+    await fastify.register(metrics, { settings, registry: settings.metrics, redises })
   // Options that Fastify reads itself; a plugin of the root has no context of its own to which they would apply.
   const { logLevel, logSerializers } = options as FastifyOwnOptions
   const logging = { ...(logLevel && { logLevel }), ...(logSerializers && { logSerializers }) }
-  if (settings.tokens.keys !== undefined)
+  // What probes ask every few seconds is no news.
+  if (health !== undefined)
+    await fastify.register(healthRoutes, { settings, health, redises, logLevel: 'warn', ...logging })
+  const auth = routes !== undefined && settings.tokens !== undefined
+  if (auth && settings.tokens?.keys !== undefined)
     await fastify.register(jwks, { keys: settings.tokens.keys, ...logging })
   await fastify.register(async (scope) => {
     if (limits.global === undefined) await scope.register(rateLimit, { settings })
-    await scope.register(authRoutes, { settings, prefix: routes.prefix, ...logging })
+    if (auth) await scope.register(authRoutes, { settings, prefix: routes.prefix, ...logging })
+    if (health?.guard !== undefined)
+      await scope.register(operatorRoutes, { settings, health, guard: health.guard, redises, ...logging })
   })
 }
 

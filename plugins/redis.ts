@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { RedisSettings, Timeouts } from '../src/options/redis.js'
 import type { Settings } from '../src/options.js'
+import { Checkup } from '../src/redis/checkup.js'
 import { Commands } from '../src/redis/commands.js'
 import { RedisConnection } from '../src/redis/connection.js'
 
@@ -27,6 +28,14 @@ export function redisFor(
 ): { keyPrefix: string; commands: Commands } {
   const connection = opened.get(settings) ?? open(fastify, settings)
   return { keyPrefix: settings.keyPrefix, commands: new Commands(connection, settings.timeouts[area]) }
+}
+
+/** Every Redis that managers with these settings use. */
+export function checkups({ redis, cache, tokens }: Settings): Checkup[] {
+  const places = { redis, cache_redis: cache?.redis, tokens_redis: tokens?.redis }
+  return Object.entries(places).flatMap(([name, place]) =>
+    place === undefined ? [] : [new Checkup(name, opened.get(place)!, place.keyPrefix)]
+  )
 }
 
 /** Opened when the app becomes ready, closed with it. */

@@ -33,6 +33,7 @@ export const LogEvent = {
   tokensKeysUnbound: 'tokens.keys-unbound',
   auditFailed: 'audit.failed',
   auditResumed: 'audit.resumed',
+  healthPathTaken: 'health.path-taken',
   jwksPathTaken: 'jwks.path-taken',
   loginFailed: 'login.failed',
   loginLocked: 'login.locked',

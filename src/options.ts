@@ -1,8 +1,10 @@
 import type { TSchema } from '@sinclair/typebox'
 import { type CacheOptions, type CacheSettings, parseCache } from './options/cache.js'
 import { type Environment, readEnvironment } from './options/environment.js'
+import { type HealthOptions, type HealthSettings, parseHealth } from './options/health.js'
 import type { BodyOf, Login } from './options/login.js'
 import { type GuardSettings, parseGuard } from './options/login-guard.js'
+import { type MetricsRegistry, registry } from './options/metrics.js'
 import { type LimitSettings, parseLimits, type RateLimits } from './options/rate-limit.js'
 import { parseRedis, type RedisOptions, type RedisSettings } from './options/redis.js'
 import { parseRoutes, type RouteOptions, type RouteSettings } from './options/routes.js'
@@ -17,12 +19,16 @@ export interface RedisAuthOptions<Body extends TSchema = never> {
   tokens?: TokenOptions | undefined
   /** Without it there is no POST /login. */
   login?: Login<BodyOf<Body>> | undefined
-  /** False for no routes. */
+  /** The auth routes and the key set; false for none of them. */
   routes?: false | RouteOptions<Body> | undefined
   /** False for no limits, nor a login guard. */
   rateLimit?: false | RateLimits<BodyOf<Body>> | undefined
   /** False for no fastify.cache. */
   cache?: false | CacheOptions | undefined
+  /** Whether Redis serves, for probes and operators; false for no such routes. */
+  health?: false | HealthOptions | undefined
+  /** A registry of prom-client 15, which must be installed, to count in: one for each app. See docs/operations.md. Default: none, nothing is counted. */
+  metrics?: MetricsRegistry | undefined
 }
 
 /** The options as the code uses them: checked, complete, times in ms. */
@@ -34,6 +40,8 @@ export interface Settings {
   readonly routes: RouteSettings | undefined
   readonly guard: GuardSettings | undefined
   readonly limits: LimitSettings
+  readonly health: HealthSettings | undefined
+  readonly metrics: MetricsRegistry | undefined
 }
 
 export const rules: Rules<RedisAuthOptions> = {
@@ -42,7 +50,9 @@ export const rules: Rules<RedisAuthOptions> = {
   login: callback,
   routes: objectOrFalse,
   rateLimit: objectOrFalse,
-  cache: objectOrFalse
+  cache: objectOrFalse,
+  health: objectOrFalse,
+  metrics: registry
 }
 
 /** Options that Fastify itself reads from those of a plugin. */
@@ -51,7 +61,7 @@ const FASTIFYS = ['logLevel', 'logSerializers']
 /** Checks all options and fills in what they leave open: code beats environment beats default. Throws FST_REDIS_AUTH_INVALID_OPTION. */
 export function parseOptions(options: RedisAuthOptions, env: Environment): Settings {
   const defaults = readEnvironment(env)
-  const { tokens, login, routes = {}, rateLimit = {}, cache = {}, redis = {} } = options
+  const { tokens, login, routes = {}, rateLimit = {}, cache = {}, redis = {}, health = {} } = options
   if ('prefix' in options) throw invalidOption('option "prefix" belongs under "routes": routes.prefix')
   const own = Object.fromEntries(Object.entries(options).filter(([option]) => !FASTIFYS.includes(option)))
   checkOptions('', own, rules)
@@ -63,6 +73,8 @@ export function parseOptions(options: RedisAuthOptions, env: Environment): Setti
     login: login as Login<never> | undefined,
     routes: routes === false ? undefined : parseRoutes(routes, env),
     limits: parseLimits(rateLimit),
+    health: health === false ? undefined : parseHealth(health),
+    metrics: options.metrics,
     guard:
       rateLimit === false
         ? undefined

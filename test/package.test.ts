@@ -81,8 +81,10 @@ t.test(
     const modules = join(consumer, 'node_modules')
     await mkdir(join(modules, 'fastify-redis-auth'), { recursive: true })
     await inConsumer('tar', 'xzf', tarball!, '-C', 'node_modules/fastify-redis-auth', '--strip-components=1')
+    // Without prom-client, whose types nobody must need who counts nothing.
     for (const name of await readdir(join(root, 'node_modules')))
-      if (!name.startsWith('.')) await symlink(join(root, 'node_modules', name), join(modules, name))
+      if (!name.startsWith('.') && name !== 'prom-client')
+        await symlink(join(root, 'node_modules', name), join(modules, name))
     await writeFile(join(consumer, 'package.json'), JSON.stringify({ type: 'module' }))
     await writeFile(join(consumer, 'tsconfig.json'), JSON.stringify(tsconfig))
     await writeFile(join(consumer, 'app.ts'), snippet)

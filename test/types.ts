@@ -2,6 +2,7 @@
 import type { KeyObject } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
 import Fastify, { type FastifyRequest } from 'fastify'
+import { type OpenMetricsContentType, Registry, register } from 'prom-client'
 import redisAuth, {
   type AccessClaims,
   type AuditEntry,
@@ -148,6 +149,8 @@ export async function aBodyOfOnesOwn() {
   await app.register(redisAuth, apart)
 }
 
+declare const openMetrics: Registry<OpenMetricsContentType>
+
 export async function allThatMayBeGiven() {
   const app = Fastify({ http2: false })
   await app.register(redisAuth)
@@ -186,6 +189,11 @@ export async function allThatMayBeGiven() {
     rateLimit: { guard: { account: ({ phone }) => phone.toFixed() } }
   })
   await app.register(redisAuth, { rateLimit: { guard: false } })
+  await app.register(redisAuth, { health: false, metrics: register })
+  await app.register(redisAuth, {
+    health: { prefix: '/status', guard: (request, reply) => app.authenticate(request, reply) },
+    metrics: openMetrics
+  })
   await app.loginGuard.unlock('ada')
   holds<Same<ReturnType<typeof app.loginGuard.deviceToken>, string>>()
 }
@@ -214,7 +222,9 @@ export const nothing: RedisAuthOptions = {
   login: undefined,
   routes: undefined,
   rateLimit: undefined,
-  cache: undefined
+  cache: undefined,
+  health: undefined,
+  metrics: undefined
 }
 export const nothingWithin: RedisAuthOptions = {
   redis: { url: undefined, keyPrefix: undefined, commandTimeout: undefined, client: undefined },
@@ -235,7 +245,8 @@ export const nothingWithin: RedisAuthOptions = {
     compression: { threshold: undefined },
     memory: undefined,
     redis: undefined
-  }
+  },
+  health: { prefix: undefined, guard: undefined }
 }
 
 export const login: Login = ({ username }) => ({ id: username, claims: undefined })
@@ -271,6 +282,10 @@ export async function whatIsRefused() {
   await app.register(redisAuth, { tokens: { secret: 'x', accessTtl: '10 minutes' } })
   // @ts-expect-error: true says nothing
   await app.register(redisAuth, { routes: true })
+  // @ts-expect-error: a guard is a hook
+  await app.register(redisAuth, { health: { guard: true } })
+  // @ts-expect-error: a registry, not its class
+  await app.register(redisAuth, { metrics: Registry })
   // @ts-expect-error: a cookie is Strict
   await app.register(redisAuth, { routes: { transport: 'cookie', cookie: { sameSite: 'lax' } } })
   // @ts-expect-error: a login answers a user or nobody

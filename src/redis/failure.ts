@@ -63,6 +63,9 @@ const explanations: Record<Reason, string> = {
   server: 'Redis can not serve commands'
 }
 
+/** Every reason there is. */
+export const reasons = Object.keys(explanations) as readonly Reason[]
+
 /** Whether Redis is there, and will not do what it was told. */
 export const refuses = (reason: Reason): boolean => reason === 'server' || reason === 'auth'
 

@@ -12,6 +12,9 @@ export const auditKey = (prefix: string): string => `${prefix}audit`
 export const rateLimitKey = (prefix: string, group: string, client: string): string =>
   `${prefix}rate_limit:${group}:${client}`
 
+/** What a round trip writes, reads and deletes. */
+export const checkupKey = (prefix: string, id: string): string => `${prefix}checkup:${id}`
+
 /** An account, or an ip, that the login guard counts for; by its hash. */
 export const guardedAccountKey = (prefix: string, account: string): string =>
   `${prefix}login_guard:account:${account}`

@@ -1,3 +1,4 @@
+import { Registry } from 'prom-client'
 import t from 'tap'
 import type { RedisAuthOptions } from '../../src/options.js'
 import { parseCacheOptions, parseOptions } from '../../src/options.js'
@@ -33,9 +34,11 @@ t.test('without options everything has its default, in ms', async (t) => {
       refresh: { max: 120, timeWindow: 60_000 },
       routes: { max: 100, timeWindow: 60_000 }
     },
-    guard: { freeTries: 5, freeAccounts: 20, maxWait: 900_000, failureDelay: 300 }
+    guard: { freeTries: 5, freeAccounts: 20, maxWait: 900_000, failureDelay: 300 },
+    health: { prefix: '/health', guard: undefined }
   })
   t.equal(settings.login, undefined)
+  t.equal(settings.metrics, undefined)
   t.equal(settings.limits.global, undefined)
   t.equal(settings.cache?.redis, undefined)
   t.equal(settings.tokens?.redis, undefined)
@@ -116,8 +119,17 @@ t.test('the login guard takes what is given', async (t) => {
   t.throws(() => parse({ rateLimit: { guard: { tries: 3 } as object } }), refused(/"rateLimit.guard.tries"/))
 })
 
+t.test('health and metrics take what is given', async (t) => {
+  const health = { prefix: '/status', guard: async () => {} }
+  const metrics = new Registry()
+  const settings = parse({ health, metrics })
+  t.same(settings.health, health)
+  t.equal(settings.metrics, metrics)
+})
+
 t.test('false turns a part off', async (t) => {
-  const settings = parse({ cache: false, routes: false, rateLimit: false })
+  const settings = parse({ cache: false, routes: false, rateLimit: false, health: false })
+  t.equal(settings.health, undefined)
   t.equal(settings.cache, undefined)
   t.equal(settings.routes, undefined)
   t.same(Object.values(settings.limits), [undefined, undefined, undefined, undefined])
@@ -134,10 +146,12 @@ t.test('the memory of the cache is off unless asked for', async (t) => {
 })
 
 t.test('an option that is undefined is not given', async (t) => {
-  const names = ['redis', 'tokens', 'login', 'routes', 'rateLimit', 'cache']
+  const names = ['redis', 'tokens', 'login', 'routes', 'rateLimit', 'cache', 'health', 'metrics']
   const nothing = Object.fromEntries(names.map((name) => [name, undefined]))
   const plain = parse({})
-  t.match(parse(nothing), { cache: plain.cache, limits: plain.limits, routes: plain.routes })
+  const { cache, limits, routes, health } = plain
+  t.match(parse(nothing), { cache, limits, routes, health })
+  t.same(parse({ health: { prefix: undefined, guard: undefined } }).health, health)
   t.match(parse({ tokens: { secret, grace: undefined, accessTtl: undefined, redis: undefined } }).tokens, {
     grace: 30_000,
     accessTtl: 600_000
@@ -158,6 +172,7 @@ t.test('an unknown option is refused at every level, by name', async (t) => {
     [{ routes: { transport: 'cookie', cookie: { sameSite: 'lax' } } }, 'routes.cookie.sameSite'],
     [{ rateLimit: { nonsense: {} } }, 'rateLimit.nonsense'],
     [{ cache: { nonsense: 1 } }, 'cache.nonsense'],
+    [{ health: { nonsense: 1 } }, 'health.nonsense'],
     [{ cache: { compression: { nonsense: 1 } } }, 'cache.compression.nonsense'],
     [{ cache: { memory: { nonsense: 1 } } }, 'cache.memory.nonsense'],
     [{ cache: { redis: { nonsense: 1 } } }, 'cache.redis.nonsense']
@@ -175,6 +190,8 @@ t.test('a wrong option is refused at every level, by name', async (t) => {
     [{ tokens: null }, 'tokens'],
     [{ rateLimit: true }, 'rateLimit'],
     [{ cache: true }, 'cache'],
+    [{ health: true }, 'health'],
+    [{ metrics: true }, 'metrics'],
     [{ redis: { port: '6379' } }, 'redis.port'],
     [{ redis: { commandTimeout: { cache: 0 } } }, 'redis.commandTimeout.cache'],
     [{ tokens: { secret, redis: { port: 0 } } }, 'tokens.redis.port'],
@@ -184,6 +201,7 @@ t.test('a wrong option is refused at every level, by name', async (t) => {
     [{ cache: { memory: 1 } }, 'cache.memory'],
     [{ cache: { memory: { maxBytes: 1000 } } }, 'cache.memory.maxBytes'],
     [{ cache: { memory: { ttl: 'forever' } } }, 'cache.memory.ttl'],
+    [{ health: { prefix: '/' } }, 'health.prefix'],
     [{ routes: { transport: 'header' } }, 'routes.transport'],
     [{ routes: { transport: 'cookie', cookie: { path: '/' } } }, 'routes.cookie.path']
   ]

@@ -1,5 +1,7 @@
+import { Registry, register } from 'prom-client'
 import t from 'tap'
 import { cacheRules, memoryRules } from '../../../src/options/cache.js'
+import { healthRules } from '../../../src/options/health.js'
 import { guardRules } from '../../../src/options/login-guard.js'
 import { limitRules } from '../../../src/options/rate-limit.js'
 import { redisRules, timeoutRules } from '../../../src/options/redis.js'
@@ -34,7 +36,23 @@ const tables = {
     ],
     routes: [[false, {}], notObjectsOrFalse],
     rateLimit: [[false, {}], notObjectsOrFalse],
-    cache: [[false, {}], notObjectsOrFalse]
+    cache: [[false, {}], notObjectsOrFalse],
+    health: [[false, {}], notObjectsOrFalse],
+    metrics: [
+      [new Registry(), register, { registerMetric: call, getSingleMetric: call, removeSingleMetric: call }],
+      [...notObjects, {}, { registerMetric: call }, Registry]
+    ]
+  },
+  health: {
+    known: healthRules,
+    prefix: [
+      ['/health', '/api/v1/health'],
+      ['', 'health', '/', '/health/', '//', '/a b', '/a//b', 1, null, false]
+    ],
+    guard: [
+      [call, async () => {}],
+      [true, null, 'x', {}]
+    ]
   },
   redis: {
     known: redisRules,

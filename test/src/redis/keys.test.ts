@@ -3,6 +3,7 @@ import {
   auditKey,
   cachePrefix,
   cacheTreePattern,
+  checkupKey,
   escapeGlob,
   guardedAccountKey,
   guardedIpKey,
@@ -15,6 +16,7 @@ t.test('every key starts with the key prefix and says what it is', async (t) => 
   t.equal(userTokensKey('fra:', 'ada'), 'fra:user_tokens:ada')
   t.equal(ticketKey('fra:', 'x'), 'fra:ticket:x')
   t.equal(auditKey('fra:'), 'fra:audit')
+  t.equal(checkupKey('fra:', 'x'), 'fra:checkup:x')
   t.equal(rateLimitKey('fra:', 'login', '10.0.0.1'), 'fra:rate_limit:login:10.0.0.1')
   t.equal(guardedAccountKey('fra:', 'x'), 'fra:login_guard:account:x')
   t.equal(guardedIpKey('fra:', 'x'), 'fra:login_guard:ip:x')
