@@ -12,6 +12,16 @@ import { type CacheManagerSettings, Scope } from './scope.js'
 import type { CacheStats } from './stats.js'
 import { type SetManyOptions, type SetOptions, Writes } from './writes.js'
 
+/** What an async function would answer, without the promise that it takes for a promise. */
+function promised<T>(work: () => T | Promise<T>): Promise<T> {
+  try {
+    const result = work()
+    return result instanceof Promise ? result : Promise.resolve(result)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
 /**
  * A cache on Redis whose failures are misses: reads answer `undefined` and writes `false` while Redis is away, and no
  * request fails because of the cache. Programming errors (an empty key, a time to live of 0) throw a TypeError.
@@ -44,7 +54,7 @@ export class CacheManager {
 
   /** The value, or undefined for a miss; null, 0, '' and false are values. */
   get<T = unknown>(key: string, options?: GetOptions): Promise<T | undefined> {
-    return this.#reads.get(key, options)
+    return promised(() => this.#reads.get<T>(key, options))
   }
 
   /** Stores a value. False when it was not stored: Redis is away, the value is undefined, can not be written, or is larger than `maxValueBytes`; with `ifAbsent` also when there is a fresh entry. */
@@ -134,7 +144,7 @@ export class CacheManager {
     load: (context: LoadContext) => T | Promise<T>,
     ttl?: TTL | GetOrSetOptions<T>
   ): Promise<T> {
-    return this.#readThrough.getOrSet(key, load, ttl)
+    return promised(() => this.#readThrough.getOrSet(key, load, ttl))
   }
 
   /** {@link getOrSet}, under the name that other caches give it. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NO_TAGS } from './entry.js'
-import { type Found, isFresh } from './found.js'
+import { type Found, isFresh, moment } from './found.js'
 import type { Lease } from './lease.js'
 import type { LoadTask } from './load.js'
 import { keepOf } from './load-options.js'
@@ -8,6 +8,7 @@ import type { Tags } from './tags.js'
 
 /** What a loader began with: its own lease or that of whom it no longer waits for, and the versions of its tags. */
 export interface Beginning {
+  /** The {@link moment} of it. */
   readonly at: number
   readonly mark: string | undefined
   readonly tags: ReadonlyMap<string, string>
@@ -46,11 +47,11 @@ export async function claimLoad(
   let versions = NO_TAGS
   const run = (leased: boolean, mark: string | undefined) => ({
     leased,
-    beginning: { at: performance.now(), mark, tags: versions },
+    beginning: { at: moment(), mark, tags: versions },
     stale
   })
   do {
-    const askedAt = performance.now()
+    const askedAt = moment()
     const { replaceable } = seen
     if (seen.value !== undefined) stale = seen.value
     // The tags begin along with the first try. After a wait they may have changed, and begin anew.

@@ -6,7 +6,7 @@ import type { Activity } from './activity.js'
 import type { Codec } from './codec.js'
 import { type Content, isPlain, readContent, readHeader, type Text } from './entry.js'
 import type { EntryMemory } from './entry-memory.js'
-import { AWAY, type Found, freshFound, NO_VERSIONS, NOTHING } from './found.js'
+import { AWAY, type Found, freshFound, moment, NO_VERSIONS, NOTHING } from './found.js'
 import * as scripts from './scripts.js'
 import { areCurrent, readVersions, type Tags, type Versions } from './tags.js'
 
@@ -35,24 +35,31 @@ export class EntryStore {
   }
 
   /**
-   * What is there; where Redis does not serve, nothing. The tags that are named are read along with it; others that it
-   * has take one more round trip. What the memory knows is not asked for.
+   * What is made of what is there; where Redis does not serve, of nothing. The tags that are named are read along with
+   * it; others that it has take one more round trip. What the memory knows is not asked for, and used at once.
    */
-  find(operation: string, name: string, tags: readonly string[]): Promise<Found> {
+  // By hand instead of await, and with `use` in the last step: each promise costs a twentieth of this hottest path.
+  find<T>(
+    operation: string,
+    name: string,
+    tags: readonly string[],
+    use: (found: Found) => T | Promise<T>
+  ): T | Promise<T> {
+    const recalled = this.#memory && this.#recall(name)
+    if (recalled !== undefined) return use(recalled)
     if (tags.length > 0 || this.#memory !== undefined)
-      return this.findMany(operation, [name], tags).then(([found]) => found!)
-    const askedAt = performance.now()
-    const failed = (error: unknown) => this.#unread(operation, error)
-    // By hand instead of await: each one costs a tenth of this hottest path.
+      return this.findMany(operation, [name], tags).then(([found]) => use(found!))
+    const askedAt = moment()
+    const unread = (error: unknown) => use(this.#unread(operation, error))
     return this.#settings.commands.send<Text | null>(name, ['GET', name]).then((text) => {
-      if (text !== null && isPlain(text)) return this.#plain(name, text, askedAt)
+      if (text !== null && isPlain(text)) return use(this.#plain(name, text, askedAt))
       const content = readContent(text)
-      if (!hasTags(content)) return this.#judge(name, text, content, NO_VERSIONS, askedAt)
+      if (!hasTags(content)) return use(this.#judge(name, text, content, NO_VERSIONS, askedAt))
       return this.#versionsOf([content], NO_VERSIONS).then(
-        (versions) => this.#judge(name, text, content, versions, askedAt),
-        failed
+        (versions) => use(this.#judge(name, text, content, versions, askedAt)),
+        unread
       )
-    }, failed)
+    }, unread)
   }
 
   /** What is there under several names, likewise. */
@@ -92,7 +99,7 @@ export class EntryStore {
   }
 
   async #read(names: readonly string[], tags: readonly string[]): Promise<Found[]> {
-    const askedAt = performance.now()
+    const askedAt = moment()
     const keys = [...names, ...tags.map((tag) => this.#tags.key(tag))]
     const texts = await this.#settings.commands.mget<Text>(keys)
     const versions = readVersions(tags, texts.slice(names.length))
@@ -103,7 +110,7 @@ export class EntryStore {
 
   /** What a text that Redis has answered is worth. */
   async judge(name: string, text: Text): Promise<Found> {
-    const askedAt = performance.now()
+    const askedAt = moment()
     const content = readContent(text)
     return this.#judge(name, text, content, await this.#versionsOf([content], NO_VERSIONS), askedAt)
   }

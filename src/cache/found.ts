@@ -1,6 +1,11 @@
 import type { Entry, Failure, Text } from './entry.js'
 import type { Versions } from './tags.js'
 
+let moments = 0
+
+/** A moment in the life of this process: no two are the same, and a later one is more. A clock tells no more here, and takes a quarter of a microsecond. */
+export const moment = (): number => ++moments
+
 /** What a read has found under a key. */
 export interface Found {
   /** Undefined: nothing that could be served, be it stale. */
@@ -20,7 +25,7 @@ export interface Found {
   readonly failure: Failure | undefined
   /** The versions of tags that were read along with it. */
   readonly versions: Versions
-  /** When Redis was asked, by the monotonic clock. */
+  /** The {@link moment} at which Redis was asked. */
   readonly askedAt: number
   /** Redis has not answered: nothing is known, and what is loaded need not be offered to it. */
   readonly away: boolean
@@ -47,10 +52,17 @@ export const AWAY: Found = { ...NOTHING, away: true }
 
 export const isFresh = ({ value, overdue }: Found): boolean => value !== undefined && overdue <= 0
 
-/** A plain value, which is fresh as long as it is there. */
+/** A plain value, which is fresh as long as it is there. Written out: copying {@link NOTHING} costs as much as all the rest of a hit. */
 export const freshFound = (value: unknown, askedAt: number): Found => ({
-  ...NOTHING,
   value,
+  entry: undefined,
   overdue: Number.NEGATIVE_INFINITY,
-  askedAt
+  took: 0,
+  replaceable: '',
+  foreign: false,
+  lease: undefined,
+  failure: undefined,
+  versions: NO_VERSIONS,
+  askedAt,
+  away: false
 })

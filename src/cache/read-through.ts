@@ -3,32 +3,36 @@ import { asOptions } from './arguments.js'
 import { NOTHING } from './found.js'
 import type { LoadContext, LoadTask } from './load.js'
 import { LoadBatch, type LoadMany } from './load-batch.js'
-import { type GetOrSetOptions, planLoads } from './load-options.js'
+import { type GetOrSetOptions, type LoadPlan, planLoads } from './load-options.js'
 import type { Scope } from './scope.js'
 import { serve } from './serve.js'
 
 /** The most keys that one call of a loader is given. */
 const BATCH = 1000
 
+const MAX_PLANS = 100
+const decided = () => {}
+
 /** Reads that make what they miss. */
 export class ReadThrough {
   readonly #scope: Scope
+  readonly #plans = new Map<TTL | undefined, LoadPlan>()
 
   constructor(scope: Scope) {
     this.#scope = scope
   }
 
-  async getOrSet<T>(
+  getOrSet<T>(
     key: string,
     load: (context: LoadContext) => T | Promise<T>,
     ttl: TTL | GetOrSetOptions<T> | undefined
-  ): Promise<T> {
+  ): T | Promise<T> {
     const { entries, encoder, activity, shared } = this.#scope
-    const { plan, force, ttlOf } = this.#planOf(asOptions<GetOrSetOptions<T>>(ttl))
+    const { plan, force, ttlOf } = this.#planOf(ttl)
     const name = this.#scope.name(key)
-    const seen = force ? NOTHING : await entries.find('getOrSet', name, plan.tags)
-    const task = { key, name, load, plan, force, ttlOf, decided: () => {}, entries, encoder, activity }
-    return serve<T>(task, seen, shared.flights)
+    const task = { key, name, load, plan, force, ttlOf, decided, entries, encoder, activity }
+    if (force) return serve<T>(task, NOTHING, shared.flights)
+    return entries.find('getOrSet', name, plan.tags, (seen) => serve<T>(task, seen, shared.flights))
   }
 
   async getOrSetMany<T>(
@@ -42,7 +46,7 @@ export class ReadThrough {
       return new Map([...first, ...(await this.getOrSetMany(unique.slice(BATCH), load, ttl))])
     }
     const { entries, encoder, activity, shared } = this.#scope
-    const { plan, force, ttlOf } = this.#planOf(asOptions<GetOrSetOptions<T>>(ttl))
+    const { plan, force, ttlOf } = this.#planOf(ttl)
     const names = unique.map((key) => this.#scope.name(key))
     const seen = force ? names.map(() => NOTHING) : await entries.findMany('getOrSetMany', names, plan.tags)
     const batch = new LoadBatch<T>(unique, load)
@@ -68,8 +72,12 @@ export class ReadThrough {
     return new Map(unique.flatMap((key, n) => (values[n] === undefined ? [] : [[key, values[n]]])))
   }
 
-  #planOf<T>({ ttl, force = false, ...rest }: GetOrSetOptions<T>) {
-    const plan = planLoads(typeof ttl === 'function' ? rest : { ttl, ...rest }, this.#scope.plan)
+  #planOf<T>(given: TTL | GetOrSetOptions<T> | undefined) {
+    const { ttl, force = false, ...rest } = asOptions<GetOrSetOptions<T>>(given)
+    const plan =
+      given === ttl
+        ? this.#planOfTtl(given as TTL | undefined)
+        : planLoads(typeof ttl === 'function' ? rest : { ttl, ...rest }, this.#scope.plan)
     this.#scope.warnLongLived(plan.ttl)
     const ttlOf = (value: T): number | undefined => {
       if (typeof ttl !== 'function') return plan.ttl
@@ -77,5 +85,14 @@ export class ReadThrough {
       return told === false ? undefined : this.#scope.milliseconds(told)
     }
     return { plan, force, ttlOf }
+  }
+
+  /** Most calls say a ttl and nothing else, and few say many: making the plan takes longer than all the rest of a hit. */
+  #planOfTtl(ttl: TTL | undefined): LoadPlan {
+    const known = this.#plans.get(ttl)
+    if (known !== undefined) return known
+    const plan = planLoads({ ttl }, this.#scope.plan)
+    if (this.#plans.size < MAX_PLANS) this.#plans.set(ttl, plan)
+    return plan
   }
 }

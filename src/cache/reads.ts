@@ -16,13 +16,12 @@ export class Reads {
     this.#scope = scope
   }
 
-  async get<T>(key: string, options: GetOptions = {}): Promise<T | undefined> {
+  get<T>(key: string, options?: GetOptions): T | undefined | Promise<T | undefined> {
     const name = this.#scope.name(key)
-    const tags = this.#tags(options)
-    return this.#fresh<T>(key, await this.#scope.entries.find('get', name, tags))
+    return this.#scope.entries.find('get', name, this.#tags(options), (found) => this.#fresh<T>(key, found))
   }
 
-  async getMany<T>(keys: readonly string[], options: GetOptions = {}): Promise<Map<string, T>> {
+  async getMany<T>(keys: readonly string[], options?: GetOptions): Promise<Map<string, T>> {
     const unique = [...new Set(keys)]
     const names = unique.map((key) => this.#scope.name(key))
     const founds = await this.#scope.entries.findMany('getMany', names, this.#tags(options))
@@ -46,7 +45,8 @@ export class Reads {
     }
   }
 
-  #tags(options: GetOptions): readonly string[] {
+  #tags(options: GetOptions | undefined): readonly string[] {
+    if (options === undefined) return this.#scope.plan.tags
     checkOptionNames(options, ['tags'])
     return this.#scope.tags(options.tags)
   }

@@ -98,22 +98,19 @@ export class Commands {
   }
 
   /** The values of any number of keys in one round trip. */
-  async mget<T>(keys: readonly string[]): Promise<(T | null)[]> {
-    const values: (T | null)[] = []
-    await this.#batched('MGET', keys, (reply: (T | null)[], batch) => {
-      for (const [n, at] of batch.entries()) values[at] = reply[n]!
+  mget<T>(keys: readonly string[]): Promise<(T | null)[]> {
+    return this.#batched<(T | null)[], (T | null)[]>('MGET', keys, (replies, batches) => {
+      const values: (T | null)[] = []
+      for (const [n, batch] of batches.entries())
+        for (const [m, at] of batch.entries()) values[at] = replies[n]![m]!
+      return values
     })
-    return values
   }
 
   /** Deletes any number of keys in one round trip, and answers how many there were. */
-  async unlink(keys: readonly string[]): Promise<number> {
-    let deleted = 0
-    const unlinking = this.#batched('UNLINK', keys, (count: number) => {
-      deleted += count
-    })
-    await this.#tell(unlinking, keys)
-    return deleted
+  unlink(keys: readonly string[]): Promise<number> {
+    const sum = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0)
+    return this.#tell(this.#batched('UNLINK', keys, sum), keys)
   }
 
   /** The ms that each of any number of keys has left, in one round trip: -1 for ever, -2 where there is none. */
@@ -136,21 +133,27 @@ export class Commands {
     return reply
   }
 
-  /** A command for each thousand keys, on a cluster for those of a slot. */
-  async #batched<R>(
+  /** A command for all keys; where there are more than a thousand, for each of these, and on a cluster for those of a slot. */
+  #batched<Reply, Result extends Reply>(
     command: string,
     keys: readonly string[],
-    take: (reply: R, batch: readonly number[]) => void
-  ): Promise<void> {
-    const send = async (client: RedisClient, batch: readonly number[]) => {
-      const args = batch.map((at) => keys[at]!)
-      return dispatch(client, args[0], [command, ...args], this.#manner.reply) as Promise<R>
-    }
-    await this.#bounded(async (client) => {
+    join: (replies: readonly Reply[], batches: readonly (readonly number[])[]) => Result
+  ): Promise<Result> {
+    const send = (client: RedisClient, keys: readonly string[]) =>
+      dispatch(client, keys[0], [command, ...keys], this.#manner.reply) as Promise<Reply>
+    return this.#bounded<Reply>(async (client) => {
+      if (keys.length > 0 && keys.length <= MAX_KEYS && !isCluster(client)) return send(client, keys)
       const batches = batchesOf(keys, isCluster(client) ? calculateSlot : () => 0)
-      const replies = await Promise.all(batches.map((batch) => send(client, batch)))
-      for (const [n, reply] of replies.entries()) take(reply, batches[n]!)
-    })
+      const replies = await Promise.all(
+        batches.map((batch) =>
+          send(
+            client,
+            batch.map((at) => keys[at]!)
+          )
+        )
+      )
+      return join(replies, batches)
+    }) as Promise<Result>
   }
 
   /** The keys that match `pattern`, in batches of about `count`, from every node. SCAN may name a key twice while Redis resizes its table. */

@@ -80,8 +80,8 @@ const explanations: Record<Reason, string> = {
 /** Every reason there is. */
 export const reasons = Object.keys(explanations) as readonly Reason[]
 
-/** Whether Redis is there, and will not do what it was told. */
-export const refuses = (reason: Reason): boolean => reason === 'server' || reason === 'auth'
+/** Whether Redis is there, and will not do what it is told. */
+export const refuses = (reason: Reason): boolean => ['server', 'auth', 'tls'].includes(reason)
 
 /** The reason in words, for operators; where Redis itself has refused, in its own words too. */
 export const explain = (reason: Reason, error?: unknown): string =>

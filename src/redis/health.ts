@@ -115,13 +115,13 @@ export class Health {
     this.#slow = { took, until: performance.now() + SLOW_MEMORY }
   }
 
-  timedOut(client: RedisClient, sent: number): Unavailable {
+  timedOut(client: RedisClient, waited: number): Unavailable {
     const now = performance.now()
-    this.outages.failing(now - sent)
+    this.outages.failing(waited)
     this.#lastError = undefined
     if (client === this.live.current && isCluster(client)) this.#masterLost('timeout')
     else if (client === this.live.current) {
-      if (this.#timeouts++ === 0) this.#silentSince = sent
+      if (this.#timeouts++ === 0) this.#silentSince = now - waited
       if (this.#timeouts >= TIMEOUTS_TO_DEGRADE && now - this.#silentSince >= this.#patience(now))
         this.#degrade('timeout')
     }
@@ -169,7 +169,10 @@ export class Health {
       if (this.live.current === undefined || !isUsable(this.live.current)) this.#degrade(reason)
       return
     }
-    if (this.#state !== 'closed') this.#reason = reason
+    if (this.#state === 'closed') return
+    // Away for another reason than was told, and for one that does not pass by itself.
+    if (this.#state === 'degraded' && reason !== this.#reason && refuses(reason)) this.#warn(reason)
+    this.#reason = reason
     // Waiting does not make a wrong password or certificate right.
     if (this.#state === 'connecting' && (reason === 'auth' || reason === 'tls')) this.#degrade(reason)
   }

@@ -112,25 +112,20 @@ export class LiveClient {
     if (factory === undefined || performance.now() < this.#renewableAt) return
     this.#renewableAt = performance.now() + RENEW_INTERVAL
     const generation = this.#generation
-    let client: RedisClient | undefined
-    let connecting: Promise<unknown> | undefined
-    try {
-      client = await factory()
-      client.on('error', () => {})
-      if (!client.isOpen) connecting = client.connect()
-      const silent = () => Promise.reject(new Unavailable('timeout'))
-      await atMost<unknown>(connectTimeout, Promise.resolve(connecting), silent)
-      if (generation === this.#generation && knowsOthers(client, this.current!)) {
-        this.#succeed(client, connecting)
-        return
-      }
-    } catch {
-      // The next look may find more.
-    }
-    if (client !== undefined) discard(client, true, connecting)
+    const client = await (async () => factory())().catch(() => undefined)
+    if (client === undefined) return
+    client.on('error', () => {})
+    const connecting = client.isOpen ? Promise.resolve() : client.connect()
+    const silent = () => Promise.reject(new Unavailable('timeout'))
+    const outdated = await atMost(connectTimeout, connecting, silent).then(
+      () => this.current !== undefined && knowsOthers(client, this.current),
+      () => false
+    )
+    if (!outdated || generation !== this.#generation) discard(client, true, connecting)
+    else this.#succeed(client, connecting)
   }
 
-  #succeed(client: RedisClient, connecting: Promise<unknown> | undefined): void {
+  #succeed(client: RedisClient, connecting: Promise<unknown>): void {
     this.#retire()
     const retired = this.current!
     this.#detach()

@@ -18,10 +18,10 @@ const AWAY = 'killed for 2.5 s'
 
 export const guards: readonly Guard[] = [
   {
-    name: 'Every command has a timer of its own',
-    file: 'src/redis/bounds.ts',
-    from: 'if (!awaited) return\n',
-    to: 'if (awaited) return\n',
+    name: 'Every command has a time limit of its own',
+    file: 'src/redis/deadlines.ts',
+    from: 'first.due <= now',
+    to: 'false',
     scenarios: LONG,
     wrong: 'late'
   },
