@@ -7,6 +7,8 @@ import { inStep, observer, until } from '../support/redis.js'
 import { nothingThrown } from '../support/traffic.js'
 
 const ENOUGH = { max: 1_000_000 }
+/** The timeouts of a rate limit and of a rotation, and a margin for a busy machine. */
+const SLOWEST = 1100 + 1500
 
 for (const end of ['kill', 'freeze'] as const)
   t.test(`a master of a cluster that is gone (${end}) is replaced, and the app follows`, async (t) => {
@@ -34,7 +36,7 @@ for (const end of ['kill', 'freeze'] as const)
     const took = await crowd.served(8000)
     t.comment(`${end}: all are served after ${took} ms, the slowest answer took ${crowd.slowest} ms`)
     t.same([...crowd.statuses].sort(), [200, 503], 'nobody is logged out')
-    t.ok(crowd.slowest < 1700, `${crowd.slowest} ms`)
+    t.ok(crowd.slowest < SLOWEST, `${crowd.slowest} ms`)
     t.equal((await app.cache.getMany(keys)).size, 20)
     t.equal(await app.cache.setMany(keys.map((key) => [key, 'after'] as const)), 20)
 

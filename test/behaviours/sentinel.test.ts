@@ -7,6 +7,8 @@ import { sentinels } from '../support/sentinels.js'
 import { nothingThrown } from '../support/traffic.js'
 
 const ENOUGH = { max: 1_000_000 }
+/** The timeouts of a rate limit and of a rotation, and a margin for a busy machine. */
+const SLOWEST = 1100 + 1500
 
 for (const end of ['kill', 'freeze'] as const)
   t.test(`a master that is gone (${end}) is replaced, and the app follows`, async (t) => {
@@ -38,7 +40,7 @@ for (const end of ['kill', 'freeze'] as const)
     t.comment(`${end}: served again after ${took} ms, the slowest answer took ${crowd.slowest} ms`)
     t.ok(took < 8000)
     t.same([...crowd.statuses].sort(), [200, 503], 'nobody is logged out')
-    t.ok(crowd.slowest < 1700, `${crowd.slowest} ms`)
+    t.ok(crowd.slowest < SLOWEST, `${crowd.slowest} ms`)
     t.equal(await app.cache.get('k'), 'before')
     t.equal(await app.cache.set('k', 'after'), true)
     if (brought === undefined) {

@@ -11,10 +11,16 @@ class ClientOfflineError extends Error {}
 /** Makes clients of a cluster of two masters, of which a key starting with `b` is the second's. */
 function openCluster(t: Test, shared = false) {
   /** What the second master does, and whether the first does the same. */
-  const cluster = { second: 'serves' as 'serves' | 'is lost' | 'is silent', both: false, promoted: false }
+  const cluster = {
+    second: 'serves' as 'serves' | 'is lost' | 'is silent',
+    both: false,
+    promoted: false,
+    failing: -1
+  }
   const clients: (RedisClient & { open: boolean })[] = []
   const log = memoryLog()
   const factory = () => {
+    if (clients.length === cluster.failing) throw new Error('The vault is sealed')
     const knows = cluster.promoted
     const sendCommand = async (key: string | undefined, _readonly: unknown, args: string[]) => {
       if (!client.open) throw new ClientOfflineError('closed')
@@ -105,6 +111,16 @@ t.test('a shared client that has lost every master fails each command, and is ke
   cluster.both = false
   t.equal(await ask('a'), 'OK')
   t.equal(opened.client, clients[0])
+})
+
+t.test('a createClient that fails to make another is called again', async (t) => {
+  const { cluster, clients, opened, ask } = openCluster(t)
+  await opened.start()
+  Object.assign(cluster, { second: 'is lost', promoted: true, failing: 1 })
+  await t.rejects(ask('b'), AWAY)
+  cluster.failing = -1
+  await until(async () => (await ask('b').catch(() => undefined)) === 'OK')
+  t.equal(clients.length, 2)
 })
 
 t.test('a look at the masters is given up with the connection', async (t) => {
