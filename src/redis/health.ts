@@ -3,7 +3,7 @@ import { LogEvent, type Logger } from '../log.js'
 import { atMost } from '../timers.js'
 import { isCluster, isUsable, probe, type RedisClient } from './client.js'
 import { RedisClock } from './clock.js'
-import { explain, type Reason, reasonOf, refuses, saidBy, Unavailable } from './failure.js'
+import { explain, type Reason, reasonOf, refuses, saidBy, Unavailable, withoutPassword } from './failure.js'
 import { type ClientSource, LiveClient } from './live-client.js'
 import { Outages } from './outages.js'
 
@@ -164,7 +164,7 @@ export class Health {
 
   #clientFailed(error: unknown): void {
     const reason = reasonOf(error) ?? 'connection-lost'
-    this.#lastError = error
+    this.#lastError = withoutPassword(error)
     if (this.#state === 'ready') {
       if (this.live.current === undefined || !isUsable(this.live.current)) this.#degrade(reason)
       return
