@@ -137,7 +137,8 @@ export class Health {
     this.outages.failing()
     this.#lastError = error
     if (client === this.live.current && this.#state === 'ready') {
-      if (reason === 'loading' || !isUsable(client)) this.#degrade(reason)
+      // One node of a cluster that loads its data keeps nobody from the others.
+      if (!isUsable(client) || (reason === 'loading' && !isCluster(client))) this.#degrade(reason)
       // Demoted to a replica, as its name may know by now.
       else if (saidBy(error as Error).startsWith('READONLY') && this.live.replace()) this.#degrade(reason)
       else if (refuses(reason)) this.#warn(reason)

@@ -11,7 +11,11 @@ class ClientOfflineError extends Error {}
 /** Makes clients of a cluster of two masters, of which a key starting with `b` is the second's. */
 function openCluster(t: Test, shared = false) {
   /** What the second master does, and whether the first does the same. */
-  const cluster = { second: 'serves' as 'serves' | 'is lost' | 'is silent', both: false, promoted: false }
+  const cluster = {
+    second: 'serves' as 'serves' | 'is lost' | 'is silent' | 'loads',
+    both: false,
+    promoted: false
+  }
   const clients: (RedisClient & { open: boolean })[] = []
   const log = memoryLog()
   const factory = () => {
@@ -21,6 +25,7 @@ function openCluster(t: Test, shared = false) {
       if (cluster.both || (key?.startsWith('b') && !knows)) {
         if (cluster.second === 'is lost') throw new ClientOfflineError('lost')
         if (cluster.second === 'is silent') await new Promise(() => {})
+        if (cluster.second === 'loads') throw new Error('LOADING Redis is loading the dataset in memory')
       }
       return args[0] === 'TIME' ? ['1700000000', '0'] : 'OK'
     }
@@ -52,7 +57,7 @@ function openCluster(t: Test, shared = false) {
   return { cluster, clients, log, opened, ask }
 }
 
-for (const loss of ['is lost', 'is silent'] as const)
+for (const loss of ['is lost', 'is silent', 'loads'] as const)
   t.test(`while a master ${loss} the others serve, until it is known who took over`, async (t) => {
     const { cluster, clients, log, opened, ask } = openCluster(t)
     await opened.start()
@@ -78,7 +83,7 @@ for (const loss of ['is lost', 'is silent'] as const)
     t.same(log.lines, [])
   })
 
-for (const loss of ['is lost', 'is silent'] as const)
+for (const loss of ['is lost', 'is silent', 'loads'] as const)
   t.test(`a cluster of which every master ${loss} is away`, async (t) => {
     const { cluster, log, opened, ask } = openCluster(t)
     await opened.start()
