@@ -4,6 +4,7 @@ import { Registry } from 'prom-client'
 import t from 'tap'
 import ts from 'typescript'
 import { LogEvent } from '../src/log.js'
+import { reasons } from '../src/redis/failure.js'
 import { build } from './support/app.js'
 
 const root = resolve(import.meta.dirname, '..')
@@ -58,6 +59,8 @@ t.test('every metric is in the table as it is, and alerts are on metrics that ex
       ])
       .sort()
   )
+  const [, told] = /`reason` of the first ones is (.*?)\.\n/.exec(section('Metrics'))!
+  t.strictSame([...told!.matchAll(/`([\w-]+)`/g)].map(([, reason]) => reason).sort(), [...reasons].sort())
   const alerted = section('What to alert on').match(/fastify_redis_auth_\w+/g)!
   t.ok(alerted.length > 5)
   for (const name of alerted) t.ok(types.has(name.replace(/_bucket$/, '')), name)

@@ -1,5 +1,5 @@
 import { createClient, createCluster, type RedisClusterOptions } from 'redis'
-import { reasonOf, saidBy } from './failure.js'
+import { reasonOf, saidBy, Unavailable } from './failure.js'
 
 /** The part of a node-redis client that the engine uses: clients of redis 4, 5 and 6, single, cluster or sentinel, all have it. */
 export interface RedisClient {
@@ -105,12 +105,12 @@ export function makeClient(options: ClientOptions): RedisClient {
 }
 
 /**
- * Whether the client can send a command now. Cluster clients of redis 4 and 5 do not say, and hang the process when
- * they are asked before they know a master.
+ * Whether the client can send a command now. Those of a cluster may be connected and know no master, having asked a node
+ * that is in no cluster; those of redis 4 and 5 do not say, and hang the process when they are asked then.
  */
 export function isUsable(client: RedisClient): boolean {
   const { masters } = capabilities(client)
-  return client.isReady ?? (client.isOpen && masters !== undefined && masters.length > 0)
+  return masters?.length !== 0 && (client.isReady ?? (client.isOpen && masters !== undefined))
 }
 
 /** Whether keys of different slots can not share a command. */
@@ -127,7 +127,10 @@ export function dispatch(
   reply: ReplyType = 'text'
 ): Promise<unknown> {
   const options = reply === 'bytes' ? BYTES : undefined
-  if (isCluster(client)) return client.sendCommand(key, false, args, options)
+  if (isCluster(client))
+    return isUsable(client)
+      ? client.sendCommand(key, false, args, options)
+      : Promise.reject(new Unavailable('connection-lost'))
   if (capabilities(client).acquire !== undefined) return client.sendCommand(false, args, options)
   return client.sendCommand(args, options)
 }

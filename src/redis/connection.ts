@@ -28,6 +28,7 @@ export class RedisConnection {
   readonly #health: Health
   readonly #bounds: Bounds
   readonly #unfinished: ((ms: number) => Promise<void>)[] = []
+  #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
   constructor(options: ConnectionOptions, log: Logger) {
@@ -79,9 +80,14 @@ export class RedisConnection {
 
   /**
    * Connects, and waits until Redis answers, at most `connectTimeout`. Then the connection goes on trying in the
-   * background or, when Redis is `required`, closes and throws what it heard last.
+   * background or, when Redis is `required`, closes and throws what it heard last. Once, however often it is asked to.
    */
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#starting ??= this.#start()
+    return this.#starting
+  }
+
+  async #start(): Promise<void> {
     if (this.#closing !== undefined) return this.#closing
     const failure = await this.#health.open(this.#options.connectTimeout)
     if (failure === undefined || !this.#options.required) return

@@ -61,6 +61,18 @@ export function reasonOf(error: unknown): Reason | undefined {
   return undefined
 }
 
+/** What a server that knows no AUTH or HELLO repeats of it, the password included. */
+const ARGUMENTS = /, with args beginning with:.*/
+
+/** The same error of connecting, without the password that it may hold: `new URL` too repeats what it was given. */
+export function withoutPassword(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  error.message = error.message.replace(ARGUMENTS, '')
+  // Replies of redis 4 have none.
+  error.stack &&= error.stack.replace(ARGUMENTS, '')
+  return Object.assign(error, 'input' in error && { input: undefined })
+}
+
 const explanations: Record<Reason, string> = {
   'not-started': 'Redis is not connected before await app.ready()',
   connecting: 'Redis is not connected yet',

@@ -3,7 +3,7 @@ import { LogEvent, type Logger } from '../log.js'
 import { atMost } from '../timers.js'
 import { isCluster, isUsable, probe, type RedisClient } from './client.js'
 import { RedisClock } from './clock.js'
-import { explain, type Reason, reasonOf, refuses, saidBy, Unavailable } from './failure.js'
+import { explain, type Reason, reasonOf, refuses, saidBy, Unavailable, withoutPassword } from './failure.js'
 import { type ClientSource, LiveClient } from './live-client.js'
 import { Outages } from './outages.js'
 
@@ -137,7 +137,8 @@ export class Health {
     this.outages.failing()
     this.#lastError = error
     if (client === this.live.current && this.#state === 'ready') {
-      if (reason === 'loading' || !isUsable(client)) this.#degrade(reason)
+      // One node of a cluster that loads its data keeps nobody from the others.
+      if (!isUsable(client) || (reason === 'loading' && !isCluster(client))) this.#degrade(reason)
       // Demoted to a replica, as its name may know by now.
       else if (saidBy(error as Error).startsWith('READONLY') && this.live.replace()) this.#degrade(reason)
       else if (refuses(reason)) this.#warn(reason)
@@ -164,7 +165,7 @@ export class Health {
 
   #clientFailed(error: unknown): void {
     const reason = reasonOf(error) ?? 'connection-lost'
-    this.#lastError = error
+    this.#lastError = withoutPassword(error)
     if (this.#state === 'ready') {
       if (this.live.current === undefined || !isUsable(this.live.current)) this.#degrade(reason)
       return

@@ -1,5 +1,5 @@
 import { atMost } from '../timers.js'
-import { discard, isUsable, knowsOthers, type RedisClient } from './client.js'
+import { discard, isCluster, isUsable, knowsOthers, type RedisClient } from './client.js'
 import { Unavailable } from './failure.js'
 
 /** Where the client comes from: either makes fresh ones, or is the app's own. */
@@ -71,6 +71,9 @@ export class LiveClient {
         this.#dialling = true
         this.#connecting = client.connect()
         await this.#connecting
+        // It has asked a node that is in no cluster: a fresh one may ask another.
+        if (shared === undefined && isCluster(client) && !isUsable(client))
+          throw new Unavailable('server', { message: 'A node of the cluster knows no master' })
       }
       // A cluster client does not say 'ready'.
       if (generation === this.#generation && isUsable(client)) this.#observer.usable()
@@ -118,7 +121,7 @@ export class LiveClient {
     const connecting = client.isOpen ? Promise.resolve() : client.connect()
     const silent = () => Promise.reject(new Unavailable('timeout'))
     const outdated = await atMost(connectTimeout, connecting, silent).then(
-      () => this.current !== undefined && knowsOthers(client, this.current),
+      () => this.current !== undefined && isUsable(client) && knowsOthers(client, this.current),
       () => false
     )
     if (!outdated || generation !== this.#generation) discard(client, true, connecting)

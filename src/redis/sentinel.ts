@@ -1,6 +1,6 @@
 import { atMost } from '../timers.js'
 import { type ClientOptions, discard, dispatch, makeClient, type RedisClient } from './client.js'
-import { reasonOf, Unavailable } from './failure.js'
+import { reasonOf, Unavailable, withoutPassword } from './failure.js'
 
 interface SentinelNode {
   readonly host: string
@@ -57,7 +57,7 @@ export function sentinelClients(
         sentinels.push(...sentinels.splice(0, sentinels.indexOf(sentinel)))
         return client
       } catch (error) {
-        failures.push([sentinel, error as Error])
+        failures.push([sentinel, withoutPassword(error) as Error])
       }
     }
     const told = failures.map(([{ host, port }, { message }]) => `${host}:${port} ${message}`)

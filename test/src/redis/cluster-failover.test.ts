@@ -12,7 +12,7 @@ class ClientOfflineError extends Error {}
 function openCluster(t: Test, shared = false) {
   /** What the second master does, and whether the first does the same. */
   const cluster = {
-    second: 'serves' as 'serves' | 'is lost' | 'is silent',
+    second: 'serves' as 'serves' | 'is lost' | 'is silent' | 'loads',
     both: false,
     promoted: false,
     failing: -1
@@ -27,6 +27,7 @@ function openCluster(t: Test, shared = false) {
       if (cluster.both || (key?.startsWith('b') && !knows)) {
         if (cluster.second === 'is lost') throw new ClientOfflineError('lost')
         if (cluster.second === 'is silent') await new Promise(() => {})
+        if (cluster.second === 'loads') throw new Error('LOADING Redis is loading the dataset in memory')
       }
       return args[0] === 'TIME' ? ['1700000000', '0'] : 'OK'
     }
@@ -58,7 +59,7 @@ function openCluster(t: Test, shared = false) {
   return { cluster, clients, log, opened, ask }
 }
 
-for (const loss of ['is lost', 'is silent'] as const)
+for (const loss of ['is lost', 'is silent', 'loads'] as const)
   t.test(`while a master ${loss} the others serve, until it is known who took over`, async (t) => {
     const { cluster, clients, log, opened, ask } = openCluster(t)
     await opened.start()
@@ -84,7 +85,7 @@ for (const loss of ['is lost', 'is silent'] as const)
     t.same(log.lines, [])
   })
 
-for (const loss of ['is lost', 'is silent'] as const)
+for (const loss of ['is lost', 'is silent', 'loads'] as const)
   t.test(`a cluster of which every master ${loss} is away`, async (t) => {
     const { cluster, log, opened, ask } = openCluster(t)
     await opened.start()

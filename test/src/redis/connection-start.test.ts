@@ -1,6 +1,9 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { inspect } from 'node:util'
+import { createClient } from 'redis'
 import t, { type Test } from 'tap'
+import { clientOf } from '../../support/client.js'
 import { connection } from '../../support/engine.js'
 import { fakeRedis } from '../../support/fake-redis.js'
 import { memoryLog } from '../../support/log.js'
@@ -88,6 +91,37 @@ t.test('a required Redis that is not there makes the start fail, and tells why',
     t.notMatch(JSON.stringify(log.lines), /secret|wrong@/)
   }
   const admin = await observer(t, `redis://:secret@${host}`)
+  await until(async () => (await admin.clientList()).length === 1)
+})
+
+t.test('neither the log nor the error of a start has a password that somebody repeats', async (t) => {
+  const redis = await server(t, '--rename-command', 'AUTH', '', '--rename-command', 'HELLO', '')
+  if (redis === undefined) return
+  // The server says what it was to authenticate with; `new URL` says what can not be parsed.
+  const factories = [
+    () => clientOf(`redis://:hunter2@127.0.0.1:${redis.port}`),
+    () => createClient({ url: 'redis://:hunter2/@127.0.0.1:6379' })
+  ]
+  for (const factory of factories) {
+    const log = memoryLog()
+    const opened = connection(t, '', { factory, connectTimeout: 300, required: true }, log)
+    const failure = await opened.start().catch((error) => error)
+    const told = inspect([failure, log.lines], { depth: 9 })
+    t.match(told, /unknown command .(?:AUTH|HELLO)|Invalid URL/)
+    t.notMatch(told, 'hunter2')
+  }
+})
+
+t.test('started twice, before app.ready() say, there is one client, and none is left', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  const admin = await observer(t, redis.url)
+  const opened = connection(t, redis.url)
+  await Promise.all([opened.start(), opened.start()])
+  await opened.start()
+  t.equal(await opened.ping(), 'PONG')
+  t.equal((await admin.clientList()).length, 2)
+  await opened.close()
   await until(async () => (await admin.clientList()).length === 1)
 })
 

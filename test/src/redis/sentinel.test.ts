@@ -47,6 +47,14 @@ t.test('who leads to no master is asked last from then on', async (t) => {
   await until(() => master.sockets.size === 0)
 })
 
+t.test('what a sentinel repeats of a password is not told', async (t) => {
+  const answer = "-ERR unknown command 'AUTH', with args beginning with: 'hunter2' \r\n"
+  const old = await fakeRedis(t, (command) => (command[0] === 'AUTH' ? answer : healthy(command)))
+  const settings = { name: 'main', rootNodes: [nodeAt(old.url)], password: 'hunter2' }
+  const error = await sentinelClients(settings, { connectTimeout: 1000 })().catch((error) => error)
+  t.match(error.message, /unknown command 'AUTH'$/)
+})
+
 t.test('what each sentinel said is told when none leads to a master', async (t) => {
   const frozen = await server(t, undefined)
   const replica = await server(t, 'slave')
