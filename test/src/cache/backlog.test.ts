@@ -5,7 +5,8 @@ import { Held } from '../../support/caches.js'
 import { connection, openCache } from '../../support/engine.js'
 import { fakeRedis } from '../../support/fake-redis.js'
 import { memoryLog } from '../../support/log.js'
-import { observer, type RedisServer, server, until } from '../../support/redis.js'
+import { openProxy } from '../../support/proxy.js'
+import { observer, type RedisServer, redis, server, until } from '../../support/redis.js'
 
 const settings = { ttl: 3_600_000, longTtl: 3_600_000, maxValueBytes: 1000, keyPrefix: 'backlog:' }
 
@@ -137,8 +138,10 @@ t.test('a Redis that fails again before it has heard of all is still away', asyn
   await cache.delete('key')
   let asked = 0
   fake.answer = (command) => {
-    if (command[0] === 'UNLINK') asked++
-    return command[0] === 'UNLINK' ? undefined : answer(command)
+    if (command[0] !== 'UNLINK') return answer(command)
+    asked++
+    for (const socket of fake.sockets) socket.destroy()
+    return undefined
   }
   const started = opened.start()
   await until(() => asked > 1)
@@ -169,6 +172,21 @@ t.test('a scan that takes long goes on while Redis serves', async (t) => {
   await until(() => batches > before)
   t.same(log.lines, [])
   last = true
+  await until(() => log.lines.some(({ event }) => event === 'cache.caught-up'))
+})
+
+t.test('a Redis that is slower than a command may be is there, and hears of it', async (t) => {
+  const { url } = await redis(t)
+  const slow = await openProxy(t, url, (client, server) => {
+    client.on('data', (chunk) => setTimeout(() => server.write(chunk), 150))
+    server.pipe(client)
+  })
+  const opened = connection(t, slow)
+  const log = memoryLog()
+  const cache = new CacheManager({ ...settings, log, commands: new Commands(opened, 50) })
+  await cache.delete('key')
+  await opened.start()
+  await until(() => opened.state === 'ready')
   await until(() => log.lines.some(({ event }) => event === 'cache.caught-up'))
 })
 
@@ -215,4 +233,20 @@ t.test('a process that ends says what Redis was too slow to hear of', async (t) 
   await redisConnection.ping()
   await redisConnection.close()
   t.match(log.lines, [{ level: 'info', event: 'cache.caught-up', keys: 1 }])
+})
+
+t.test('a process that ends does not scan for longer than closing may take, and says so', async (t) => {
+  const fake = await fakeRedis(t)
+  const { answer } = fake
+  const opened = connection(t, fake.url)
+  const log = memoryLog()
+  const cache = new CacheManager({ ...settings, log, commands: new Commands(opened, 1000) })
+  await cache.deletePrefix('key')
+  fake.answer = (command) => (command[0] === 'SCAN' ? '*2\r\n$1\r\n1\r\n*0\r\n' : answer(command))
+  await opened.start()
+  await until(() => opened.state === 'ready', 20_000)
+  const start = performance.now()
+  await opened.close()
+  t.ok(performance.now() - start < 1500)
+  t.match(log.lines, [{ level: 'warn', event: 'cache.invalidations-lost', keys: 0, patterns: 1 }])
 })
