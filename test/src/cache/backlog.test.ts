@@ -118,6 +118,23 @@ t.test('a Redis that refuses to delete keeps no reader out, and is told again', 
   t.equal(await cache.get('key'), undefined)
 })
 
+t.test('a sweep of many keys that Redis refuses does not end the process', async (t) => {
+  const own = await server(t)
+  if (own === undefined) return
+  const { cache, log } = await open(t, own)
+  const admin = await observer(t, own.url)
+  for (let n = 0; n < 20; n++)
+    await cache.setMany(Array.from({ length: 1000 }, (_, m) => [`key-${n}-${m}`, 1] as const))
+  await admin.sendCommand(['ACL', 'SETUSER', 'default', '-scan'])
+  await cache.deletePrefix('key-')
+  await admin.sendCommand(['ACL', 'SETUSER', 'default', '+scan', '-unlink'])
+  await admin.configResetStat()
+  await until(async () => /cmdstat_unlink.*rejected_calls=[^0]/.test(await admin.info('commandstats')))
+  await admin.sendCommand(['ACL', 'SETUSER', 'default', '+unlink'])
+  await until(() => log.lines.some(({ event }) => event === 'cache.caught-up'))
+  t.equal(await admin.dbSize(), 0)
+})
+
 t.test('nor does one that does not know the command', async (t) => {
   const fake = await fakeRedis(t)
   const { answer } = fake
@@ -209,6 +226,23 @@ t.test('a load that ends while Redis is away keeps nobody waiting when it is bac
   t.equal(await cache.getOrSet('failed', () => 2), 2)
   t.ok(performance.now() - start < 1000)
   t.match(log.lines, [{ event: 'cache.caught-up', keys: 0, patterns: 0, leases: 2 }])
+})
+
+t.test('loads that never had a lease leave its place in the backlog to those that had', async (t) => {
+  const own = await server(t, '--appendonly', 'yes', '--appendfsync', 'always')
+  if (own === undefined) return
+  const { cache, redisConnection, log } = await open(t, own, 1000)
+  const held = new Held<number>()
+  const load = cache.getOrSet('key', held.load)
+  await held.running()
+  await own.kill()
+  await until(() => redisConnection.state === 'degraded')
+  for (let n = 0; n < 1000; n++) await cache.getOrSet(`forced-${n}`, () => 1, { force: true })
+  held.open(1)
+  await load
+  await own.start()
+  await until(() => redisConnection.state === 'ready')
+  t.match(log.lines, [{ event: 'cache.caught-up', leases: 1 }])
 })
 
 t.test('a process that ends before Redis is back says that it is not told any more', async (t) => {
