@@ -1,6 +1,8 @@
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
 import { refuses, Unavailable } from '../redis/failure.js'
+import { atMost } from '../timers.js'
+import { moment } from './found.js'
 import { type Sweep, sweep } from './sweep.js'
 
 /** Says something to Redis. */
@@ -19,21 +21,24 @@ export class Backlog {
   readonly #commands: Commands
   readonly #log: Logger
   readonly #everything: Sweep
-  #keys = new Set<string>()
-  #sweeps = new Map<string, Sweep>()
-  #leases = new Map<string, Saying>()
+  /** With the moment at which they were added last. */
+  readonly #keys = new Map<string, number>()
+  readonly #sweeps = new Map<string, Sweep>()
+  readonly #leases = new Map<string, Saying>()
+  #saying = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(commands: Commands, everything: Sweep, log: Logger) {
-    this.#commands = commands
+    // A Redis that answers probes, and this too late, would never count as back.
+    this.#commands = commands.inBackground()
     this.#everything = everything
     this.#log = log
-    commands.beforeReady((commands) => this.#say(commands))
-    commands.beforeClose(() => this.#end())
+    this.#commands.beforeReady((commands) => this.#say(commands))
+    this.#commands.beforeClose((ms) => this.#end(ms))
   }
 
   addKeys(keys: readonly string[]): void {
-    for (const key of keys) this.#keys.add(key)
+    for (const key of keys) this.#keys.set(key, moment())
     this.#added()
   }
 
@@ -46,20 +51,26 @@ export class Backlog {
   /** One for which there is no more place ends by itself. */
   addLease(mark: string, release: Saying): void {
     if (this.#leases.size < MAX_LEASES) this.#leases.set(mark, release)
-    this.#added()
+    this.#retryLater()
+  }
+
+  #added(): void {
+    if (this.#keys.size > MAX_KEYS || this.#sweeps.size > MAX_SWEEPS) {
+      this.#keys.clear()
+      this.#sweeps.clear()
+      this.#sweeps.set('', { ...this.#everything })
+    }
+    this.#retryLater()
   }
 
   get #size(): number {
     return this.#keys.size + this.#sweeps.size + this.#leases.size
   }
 
-  #added(): void {
-    if (this.#keys.size > MAX_KEYS || this.#sweeps.size > MAX_SWEEPS) {
-      this.#keys.clear()
-      this.#sweeps = new Map([['', this.#everything]])
-    }
-    // Redis may be there all the time, and only have been too slow.
-    this.#timer ??= setTimeout(() => void this.#retry(), RETRY_INTERVAL).unref()
+  /** Redis may be there all the time, and only have been too slow. */
+  #retryLater(): void {
+    if (this.#size > 0 && this.#saying === 0)
+      this.#timer ??= setTimeout(() => void this.#retry(), RETRY_INTERVAL).unref()
   }
 
   async #retry(): Promise<void> {
@@ -67,35 +78,37 @@ export class Backlog {
     if (!this.#commands.away) await this.#say(this.#commands).catch(() => {})
   }
 
-  /** Rejects when Redis is away after all, with everything kept. */
+  /** Rejects when Redis is away after all. Kept is what it has not heard of, or was added again meanwhile. */
   async #say(commands: Commands): Promise<void> {
     if (this.#size === 0) return
-    const [keys, sweeps, leases] = [this.#keys, this.#sweeps, this.#leases]
-    this.#keys = new Set()
-    this.#sweeps = new Map()
-    this.#leases = new Map()
+    const [keys, sweeps, leases] = [new Map(this.#keys), new Map(this.#sweeps), new Map(this.#leases)]
+    this.#saying++
     try {
       await Promise.all([
-        commands.unlink([...keys]),
-        ...[...sweeps.values()].map((each) => sweep(commands, each)),
-        ...[...leases.values()].map((release) => release(commands))
+        commands.unlink([...keys.keys()]).then(() => forget(this.#keys, keys)),
+        ...[...sweeps].map(([id, each]) =>
+          sweep(commands, each).then(() => forget(this.#sweeps, [[id, each]]))
+        ),
+        ...[...leases].map(([mark, release]) =>
+          release(commands).then(() => forget(this.#leases, [[mark, release]]))
+        )
       ])
+      this.#saying--
       const counts = { keys: keys.size, patterns: sweeps.size, leases: leases.size }
       this.#log.info(
         { event: LogEvent.cacheCaughtUp, ...counts },
         'Redis has been told what to delete that it had not heard of'
       )
     } catch (error) {
-      for (const [id, each] of sweeps) this.addSweep(id, each)
-      for (const [mark, release] of leases) this.addLease(mark, release)
-      this.addKeys([...keys])
+      this.#saying--
       // What it refuses (a replica, say) it will refuse again: that must not keep readers out.
       if (error instanceof Unavailable && !refuses(error.reason)) throw error
     }
+    this.#retryLater()
   }
 
-  async #end(): Promise<void> {
-    await this.#retry()
+  async #end(ms: number): Promise<void> {
+    await atMost(ms, this.#retry(), async () => {})
     clearTimeout(this.#timer)
     if (this.#keys.size + this.#sweeps.size === 0) return
     const details = {
@@ -105,4 +118,9 @@ export class Backlog {
     }
     this.#log.warn(details, 'Redis was never told what to delete: it is served until its time to live ends')
   }
+}
+
+/** Takes away what has been said, and was not added anew. */
+function forget<Item>(kept: Map<string, Item>, said: Iterable<readonly [string, Item]>): void {
+  for (const [id, item] of said) if (kept.get(id) === item) kept.delete(id)
 }

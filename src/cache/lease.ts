@@ -23,6 +23,8 @@ export class Lease {
   readonly #backlog: Backlog
   readonly #name: string
   readonly #ms: number
+  /** Whether Redis was asked for it, and has not said that it is somebody else's. */
+  #mayBeOurs = false
   #renewing: NodeJS.Timeout | undefined
 
   constructor({ commands, backlog }: LeaseParties, name: string, ms: number) {
@@ -45,6 +47,7 @@ export class Lease {
         force ? '1' : '0',
         String(Math.ceil(clock.now() + timeout))
       ]
+      this.#mayBeOurs ||= !this.#commands.away
       const reply = await this.#run<[now: Text, content?: Text | null]>(scripts.lease, args)
       clock.observe(Number(reply[0]))
       return reply
@@ -53,7 +56,9 @@ export class Lease {
     // Late by a clock that was wrong, and now is right.
     if (reply.length === 1) reply = await attempt()
     if (reply.length === 1) throw new Unavailable('timeout')
-    return reply[1] ?? undefined
+    const content = reply[1] ?? undefined
+    this.#mayBeOurs = content === undefined
+    return content
   }
 
   /** Renews it until it is given up. What a renewal fails of is told. */
@@ -78,6 +83,7 @@ export class Lease {
   /** Where Redis does not hear of it, it does when it is there again: others would wait for a load that has ended. */
   async release(): Promise<void> {
     clearInterval(this.#renewing)
+    if (!this.#mayBeOurs) return
     const release = (commands: Commands) => commands.script(scripts.release, this.#name, [this.mark])
     try {
       await release(this.#commands)

@@ -18,13 +18,16 @@ export async function sweep(
   unlink: (names: readonly string[]) => Promise<unknown> = (names) => commands.unlink(names),
   signal?: AbortSignal
 ): Promise<void> {
-  const unlinking: Promise<unknown>[] = []
+  let unlinked: Promise<unknown> = Promise.resolve()
   const scan = async () => {
-    // The next SCAN goes out while this UNLINK is on its way.
-    for await (const names of commands.scan(pattern, batchSize, signal))
-      unlinking.push(unlink(spares === undefined ? names : names.filter((name) => !spares(name))))
+    for await (const names of commands.scan(pattern, batchSize, signal)) {
+      await unlinked
+      // The next SCAN goes out while this UNLINK is on its way; that it has failed is told after that.
+      unlinked = unlink(spares === undefined ? names : names.filter((name) => !spares(name)))
+      unlinked.catch(() => {})
+    }
   }
-  const scanned = await Promise.allSettled([scan()])
-  for (const result of [...scanned, ...(await Promise.allSettled(unlinking))])
-    if (result.status === 'rejected') throw result.reason
+  const [scanned] = await Promise.allSettled([scan()])
+  await unlinked
+  if (scanned.status === 'rejected') throw scanned.reason
 }

@@ -1,4 +1,4 @@
-import type { RedisClient } from './client.js'
+import { isCluster, type RedisClient } from './client.js'
 import { Deadline, Deadlines } from './deadlines.js'
 import type { Reason, Unavailable } from './failure.js'
 
@@ -88,8 +88,10 @@ export class Bounds {
     this.judge = judge
   }
 
-  /** Whether as many commands of this client are on their way as may be. */
+  /** Whether as many commands of this client are on their way as may be; on a cluster, as many that somebody waits for. */
   full(client: RedisClient): boolean {
+    // Those that were given up wait for one master of a cluster: the others serve.
+    if (isCluster(client)) return this.awaited >= MAX_IN_FLIGHT
     return this.#inFlight.client === client && this.#inFlight.commands >= MAX_IN_FLIGHT
   }
 

@@ -2,6 +2,7 @@ import calculateSlot from 'cluster-key-slot'
 import { type Argument, dispatch, isCluster, nodes, type RedisClient, type ReplyType } from './client.js'
 import type { RedisClock } from './clock.js'
 import type { RedisConnection } from './connection.js'
+import { PROBE_TIMEOUT } from './health.js'
 import { type KeyObserver, KeyWatch } from './key-watch.js'
 import type { Outage } from './outages.js'
 import { runScript, type Script } from './script.js'
@@ -39,6 +40,11 @@ export class Commands {
   /** The same, but `written` is told the keys of every command that may have changed them: when it has ended, and before its sender knows. */
   telling(written: Written): Commands {
     return new Commands(this.#connection, this.#timeout, { ...this.#manner, written })
+  }
+
+  /** The same, for what nobody waits for: with the time within which Redis has to answer a probe, where that is more. */
+  inBackground(): Commands {
+    return new Commands(this.#connection, Math.max(this.#timeout, PROBE_TIMEOUT), this.#manner)
   }
 
   get clock(): RedisClock {

@@ -11,6 +11,9 @@ class Place {
   leave(): void {
     this.previous.next = this.next
     this.next.previous = this.previous
+    // One that is kept, by a command without an answer, would keep all that have left after it.
+    this.next = this
+    this.previous = this
   }
 
   /** Puts a place at the end of this ring. */

@@ -68,7 +68,7 @@ export const guards: readonly Guard[] = [
   {
     name: 'Invalidations that Redis did not hear of are said later',
     file: 'src/cache/backlog.ts',
-    from: 'for (const key of keys) this.#keys.add(key)',
+    from: 'for (const key of keys) this.#keys.set(key, moment())',
     to: '',
     scenarios: AWAY,
     wrong: 'stale'

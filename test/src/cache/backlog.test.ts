@@ -5,7 +5,8 @@ import { Held } from '../../support/caches.js'
 import { connection, openCache } from '../../support/engine.js'
 import { fakeRedis } from '../../support/fake-redis.js'
 import { memoryLog } from '../../support/log.js'
-import { observer, type RedisServer, server, until } from '../../support/redis.js'
+import { openProxy } from '../../support/proxy.js'
+import { observer, type RedisServer, redis, server, until } from '../../support/redis.js'
 
 const settings = { ttl: 3_600_000, longTtl: 3_600_000, maxValueBytes: 1000, keyPrefix: 'backlog:' }
 
@@ -117,6 +118,23 @@ t.test('a Redis that refuses to delete keeps no reader out, and is told again', 
   t.equal(await cache.get('key'), undefined)
 })
 
+t.test('a sweep of many keys that Redis refuses does not end the process', async (t) => {
+  const own = await server(t)
+  if (own === undefined) return
+  const { cache, log } = await open(t, own)
+  const admin = await observer(t, own.url)
+  for (let n = 0; n < 20; n++)
+    await cache.setMany(Array.from({ length: 1000 }, (_, m) => [`key-${n}-${m}`, 1] as const))
+  await admin.sendCommand(['ACL', 'SETUSER', 'default', '-scan'])
+  await cache.deletePrefix('key-')
+  await admin.sendCommand(['ACL', 'SETUSER', 'default', '+scan', '-unlink'])
+  await admin.configResetStat()
+  await until(async () => /cmdstat_unlink.*rejected_calls=[^0]/.test(await admin.info('commandstats')))
+  await admin.sendCommand(['ACL', 'SETUSER', 'default', '+unlink'])
+  await until(() => log.lines.some(({ event }) => event === 'cache.caught-up'))
+  t.equal(await admin.dbSize(), 0)
+})
+
 t.test('nor does one that does not know the command', async (t) => {
   const fake = await fakeRedis(t)
   const { answer } = fake
@@ -137,8 +155,10 @@ t.test('a Redis that fails again before it has heard of all is still away', asyn
   await cache.delete('key')
   let asked = 0
   fake.answer = (command) => {
-    if (command[0] === 'UNLINK') asked++
-    return command[0] === 'UNLINK' ? undefined : answer(command)
+    if (command[0] !== 'UNLINK') return answer(command)
+    asked++
+    for (const socket of fake.sockets) socket.destroy()
+    return undefined
   }
   const started = opened.start()
   await until(() => asked > 1)
@@ -172,6 +192,21 @@ t.test('a scan that takes long goes on while Redis serves', async (t) => {
   await until(() => log.lines.some(({ event }) => event === 'cache.caught-up'))
 })
 
+t.test('a Redis that is slower than a command may be is there, and hears of it', async (t) => {
+  const { url } = await redis(t)
+  const slow = await openProxy(t, url, (client, server) => {
+    client.on('data', (chunk) => setTimeout(() => server.write(chunk), 150))
+    server.pipe(client)
+  })
+  const opened = connection(t, slow)
+  const log = memoryLog()
+  const cache = new CacheManager({ ...settings, log, commands: new Commands(opened, 50) })
+  await cache.delete('key')
+  await opened.start()
+  await until(() => opened.state === 'ready')
+  await until(() => log.lines.some(({ event }) => event === 'cache.caught-up'))
+})
+
 t.test('a load that ends while Redis is away keeps nobody waiting when it is back', async (t) => {
   const own = await server(t, '--appendonly', 'yes', '--appendfsync', 'always')
   if (own === undefined) return
@@ -191,6 +226,23 @@ t.test('a load that ends while Redis is away keeps nobody waiting when it is bac
   t.equal(await cache.getOrSet('failed', () => 2), 2)
   t.ok(performance.now() - start < 1000)
   t.match(log.lines, [{ event: 'cache.caught-up', keys: 0, patterns: 0, leases: 2 }])
+})
+
+t.test('loads that never had a lease leave its place in the backlog to those that had', async (t) => {
+  const own = await server(t, '--appendonly', 'yes', '--appendfsync', 'always')
+  if (own === undefined) return
+  const { cache, redisConnection, log } = await open(t, own, 1000)
+  const held = new Held<number>()
+  const load = cache.getOrSet('key', held.load)
+  await held.running()
+  await own.kill()
+  await until(() => redisConnection.state === 'degraded')
+  for (let n = 0; n < 1000; n++) await cache.getOrSet(`forced-${n}`, () => 1, { force: true })
+  held.open(1)
+  await load
+  await own.start()
+  await until(() => redisConnection.state === 'ready')
+  t.match(log.lines, [{ event: 'cache.caught-up', leases: 1 }])
 })
 
 t.test('a process that ends before Redis is back says that it is not told any more', async (t) => {
@@ -215,4 +267,20 @@ t.test('a process that ends says what Redis was too slow to hear of', async (t) 
   await redisConnection.ping()
   await redisConnection.close()
   t.match(log.lines, [{ level: 'info', event: 'cache.caught-up', keys: 1 }])
+})
+
+t.test('a process that ends does not scan for longer than closing may take, and says so', async (t) => {
+  const fake = await fakeRedis(t)
+  const { answer } = fake
+  const opened = connection(t, fake.url)
+  const log = memoryLog()
+  const cache = new CacheManager({ ...settings, log, commands: new Commands(opened, 1000) })
+  await cache.deletePrefix('key')
+  fake.answer = (command) => (command[0] === 'SCAN' ? '*2\r\n$1\r\n1\r\n*0\r\n' : answer(command))
+  await opened.start()
+  await until(() => opened.state === 'ready', 20_000)
+  const start = performance.now()
+  await opened.close()
+  t.ok(performance.now() - start < 1500)
+  t.match(log.lines, [{ level: 'warn', event: 'cache.invalidations-lost', keys: 0, patterns: 1 }])
 })

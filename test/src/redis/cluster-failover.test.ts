@@ -144,3 +144,17 @@ t.test('a client that was retired is closed with the connection', async (t) => {
   await opened.close()
   t.notOk(clients.some(({ open }) => open))
 })
+
+t.test('a master that stays silent does not use up the room of the others', async (t) => {
+  const { cluster, opened, ask } = openCluster(t)
+  await opened.start()
+  cluster.second = 'is silent'
+  const silent = await Promise.allSettled(Array.from({ length: 4999 }, () => ask('b')))
+  t.match(silent[4998], { reason: { reason: 'timeout' } })
+  t.equal(await ask('a'), 'OK')
+  await t.rejects(ask('b'), { ...AWAY, reason: 'timeout' })
+  t.equal(await ask('a'), 'OK')
+  const all = Array.from({ length: 5000 }, () => ask('b'))
+  await t.rejects(ask('a'), { ...AWAY, reason: 'overload' })
+  await Promise.allSettled(all)
+})
