@@ -99,12 +99,13 @@ export class Backlog {
         { event: LogEvent.cacheCaughtUp, ...counts },
         'Redis has been told what to delete that it had not heard of'
       )
+      this.#retryLater()
     } catch (error) {
       this.#saying--
+      this.#retryLater()
       // What it refuses (a replica, say) it will refuse again: that must not keep readers out.
       if (error instanceof Unavailable && !refuses(error.reason)) throw error
     }
-    this.#retryLater()
   }
 
   async #end(ms: number): Promise<void> {

@@ -169,6 +169,18 @@ t.test('a Redis that fails again before it has heard of all is still away', asyn
   t.match(log.lines, [{ event: 'cache.caught-up', keys: 1, patterns: 0 }])
 })
 
+t.test('what Redis was too slow to hear of twice is said a third time', async (t) => {
+  const own = await server(t)
+  if (own === undefined) return
+  const { cache, redisConnection, log } = await open(t, own)
+  const admin = await observer(t, own.url)
+  // Longer than the first time limit, the pause after it, and the second.
+  await admin.sendCommand(['CLIENT', 'PAUSE', '2500', 'WRITE'])
+  t.equal(await cache.delete('key'), false)
+  await until(() => log.lines.some(({ event }) => event === 'cache.caught-up'), 10_000)
+  t.equal(redisConnection.state, 'ready')
+})
+
 t.test('a scan that takes long goes on while Redis serves', async (t) => {
   const fake = await fakeRedis(t)
   const { answer } = fake
