@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Logger } from '../log.js'
 import { Bounds, type CommandObserver } from './bounds.js'
 import {
@@ -22,6 +23,9 @@ export interface ConnectionOptions extends ClientSource {
   readonly required: boolean
 }
 
+/** How many commands are refused in one turn of the event loop. */
+const MAX_REFUSED = 1000
+
 /** The one gateway to Redis: every command is bounded in time, and fails at once while Redis is away. */
 export class RedisConnection {
   readonly #options: ConnectionOptions
@@ -30,6 +34,7 @@ export class RedisConnection {
   readonly #unfinished: ((ms: number) => Promise<void>)[] = []
   #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
+  #refused = 0
 
   constructor(options: ConnectionOptions, log: Logger) {
     this.#options = options
@@ -157,6 +162,11 @@ export class RedisConnection {
 
   #refuse(failure: Unavailable): Promise<never> {
     for (const observe of this.#bounds.observers) observe(0, failure.reason)
-    return Promise.reject(failure)
+    if (this.#refused++ === 0)
+      setImmediate(() => {
+        this.#refused = 0
+      })
+    // Who tries again at once, and again, would let nothing else run, the probe included.
+    return this.#refused < MAX_REFUSED ? Promise.reject(failure) : turn().then(() => Promise.reject(failure))
   }
 }

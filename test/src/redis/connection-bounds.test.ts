@@ -194,3 +194,18 @@ t.test('an observer is told how long each command took its caller, and why it fa
   t.equal(told[0]![0], 0)
   t.ok(told[1]![0] > 0 && told[4]![0] > 45)
 })
+
+t.test('whoever tries again and again without a pause keeps Redis from nobody', async (t) => {
+  const redis = await server(t)
+  if (redis === undefined) return
+  const opened = connection(t, redis.url)
+  await opened.start()
+  await redis.kill()
+  await until(() => opened.state === 'degraded')
+  setTimeout(() => void redis.start(), 100)
+  const end = performance.now() + 10_000
+  let reply: unknown
+  while (reply === undefined && performance.now() < end)
+    reply = await get(opened, 1000).catch(() => undefined)
+  t.equal(reply, null)
+})
