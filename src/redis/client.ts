@@ -62,6 +62,8 @@ const delay = (retries: number, cause: Error): number =>
   reasonOf(cause) === 'timeout' ? 0 : Math.min(50 * 2 ** retries, 400) + Math.random() * 50
 
 const discarded = new WeakSet<RedisClient>()
+/** Cuts all connections of a cluster client, those that it has yet to tell of too. */
+const cuts = new WeakMap<RedisClient, AbortController>()
 
 /** Makes an unconnected node-redis client. It queues nothing while Redis is away: what can't be sent now fails now. */
 export function makeClient(options: ClientOptions): RedisClient {
@@ -76,6 +78,7 @@ export function makeClient(options: ClientOptions): RedisClient {
     ...(port !== undefined && { port }),
     ...(tls && { tls: true as const, ...(typeof tls === 'object' && tls) })
   }
+  const cut = new AbortController()
   const authenticates = password !== undefined || (url !== undefined && new URL(url).password !== '')
   const common = {
     // A server that has no place for us (maxclients) says so to the first command. Version 4 ignores what becomes of
@@ -99,8 +102,14 @@ export function makeClient(options: ClientOptions): RedisClient {
           ...cluster,
           // Connecting to all masters at once waits for those that are dead.
           minimizeConnections: true,
-          defaults: { ...common, ...cluster.defaults, socket: { ...socket, ...cluster.defaults?.socket } }
+          defaults: {
+            ...common,
+            ...cluster.defaults,
+            // Its type leaves out what node:net takes beside.
+            socket: { ...socket, ...cluster.defaults?.socket, signal: cut.signal } as object
+          }
         })
+  if (cluster !== undefined) cuts.set(client, cut)
   return client
 }
 
@@ -209,6 +218,8 @@ export function discard(client: RedisClient, dialling = false, connecting?: Prom
   // A cluster client tells of the connections of its nodes, not of its own.
   if (isCluster(client)) {
     connecting?.then(close, close)
+    // It may be asking a node that is frozen, and wait for ever.
+    cuts.get(client)?.abort()
     return
   }
   const closeSoon = () => {

@@ -13,6 +13,7 @@ import {
   type RedisClient
 } from '../../../src/redis/client.js'
 import { cert, key } from '../../support/certificate.js'
+import { fakeRedis } from '../../support/fake-redis.js'
 import { freePort, infoNumber, observer, redis, server, until } from '../../support/redis.js'
 
 async function open(t: Test, options: Omit<ClientOptions, 'connectTimeout'>) {
@@ -86,7 +87,7 @@ t.test('a command goes out in the way of its kind of client', async (t) => {
       sendCommand: async (...args: unknown[]) => sent.push(args)
     }) as RedisClient
   await dispatch(kind({}), 'k', ['GET', 'k'])
-  await dispatch(kind({ masters: [] }), 'k', ['GET', 'k'])
+  await dispatch(kind({ masters: [{}] }), 'k', ['GET', 'k'])
   await dispatch(kind({ acquire: () => {} }), 'k', ['GET', 'k'])
   t.same(sent.splice(0), [
     [['GET', 'k'], undefined],
@@ -95,14 +96,14 @@ t.test('a command goes out in the way of its kind of client', async (t) => {
   ])
   const bytes = { returnBuffers: true, typeMapping: { 36: Buffer } }
   await dispatch(kind({}), 'k', ['GET', 'k'], 'bytes')
-  await dispatch(kind({ masters: [] }), 'k', ['GET', 'k'], 'bytes')
+  await dispatch(kind({ masters: [{}] }), 'k', ['GET', 'k'], 'bytes')
   await dispatch(kind({ acquire: () => {} }), 'k', ['GET', 'k'], 'bytes')
   t.same(sent, [
     [['GET', 'k'], bytes],
     ['k', false, ['GET', 'k'], bytes],
     [false, ['GET', 'k'], bytes]
   ])
-  t.ok(isCluster(kind({ masters: [] })))
+  t.ok(isCluster(kind({ masters: [{}] })))
   t.notOk(isCluster(kind({})))
 })
 
@@ -173,3 +174,17 @@ t.test('a client that became usable meanwhile is closed at once', async (t) => {
   discard(client, true)
   t.notOk(client.isOpen)
 })
+
+t.test(
+  'a cluster client that is discarded while a node leaves it waiting lets go of that node',
+  async (t) => {
+    const silent = await fakeRedis(t, () => undefined)
+    const client = makeClient({ cluster: { rootNodes: [{ url: silent.url }] }, connectTimeout: 1000 })
+    client.on('error', () => {})
+    const connecting = client.connect()
+    await until(() => silent.sockets.size === 1)
+    discard(client, true, connecting)
+    await t.rejects(connecting)
+    await until(() => silent.sockets.size === 0)
+  }
+)
