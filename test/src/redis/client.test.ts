@@ -2,16 +2,8 @@ import { EventEmitter, once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { createServer } from 'node:tls'
 import t, { type Test } from 'tap'
-import {
-  type ClientOptions,
-  discard,
-  dispatch,
-  isCluster,
-  isUsable,
-  makeClient,
-  nodes,
-  type RedisClient
-} from '../../../src/redis/client.js'
+import { discard, dispatch, isCluster, isUsable, nodes, type RedisClient } from '../../../src/redis/client.js'
+import { type ClientOptions, makeClient } from '../../../src/redis/make-client.js'
 import { cert, key } from '../../support/certificate.js'
 import { freePort, infoNumber, observer, redis, server, until } from '../../support/redis.js'
 
