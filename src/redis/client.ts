@@ -1,5 +1,5 @@
-import { createClient, createCluster, type RedisClusterOptions } from 'redis'
-import { reasonOf, saidBy, Unavailable } from './failure.js'
+import type { createClient } from 'redis'
+import { saidBy, Unavailable } from './failure.js'
 
 /** The part of a node-redis client that the engine uses: clients of redis 4, 5 and 6, single, cluster or sentinel, all have it. */
 export interface RedisClient {
@@ -41,77 +41,6 @@ interface Capabilities {
   readonly options?: { readonly socket?: object }
 }
 const capabilities = (client: RedisClient) => client as RedisClient & Capabilities
-
-export interface ClientOptions {
-  readonly url?: string | undefined
-  readonly host?: string | undefined
-  readonly port?: number | undefined
-  readonly username?: string | undefined
-  readonly password?: string | undefined
-  readonly db?: number | undefined
-  readonly tls?: boolean | object | undefined
-  readonly cluster?: RedisClusterOptions | undefined
-  readonly connectTimeout: number
-  /** Whether it connects anew when its connection is lost. Default: true. */
-  readonly reconnects?: boolean
-}
-
-// Never gives up, so that a server which comes back is found again; never waits longer than recovery within a second
-// allows, and not at all after a dial that nobody answered: it took long enough.
-const delay = (retries: number, cause: Error): number =>
-  reasonOf(cause) === 'timeout' ? 0 : Math.min(50 * 2 ** retries, 400) + Math.random() * 50
-
-const discarded = new WeakSet<RedisClient>()
-/** Cuts all connections of a cluster client, those that it has yet to tell of too. */
-const cuts = new WeakMap<RedisClient, AbortController>()
-
-/** Makes an unconnected node-redis client. It queues nothing while Redis is away: what can't be sent now fails now. */
-export function makeClient(options: ClientOptions): RedisClient {
-  const { url, host, port, username, password, db, tls, cluster, connectTimeout, reconnects = true } = options
-  // A discarded cluster client of redis 4 goes on dialling a node that it has never reached.
-  const reconnectStrategy = (retries: number, cause: Error) => !discarded.has(client) && delay(retries, cause)
-  const socket = {
-    connectTimeout,
-    keepAlive: 5000,
-    reconnectStrategy: reconnects && reconnectStrategy,
-    ...(host !== undefined && { host }),
-    ...(port !== undefined && { port }),
-    ...(tls && { tls: true as const, ...(typeof tls === 'object' && tls) })
-  }
-  const cut = new AbortController()
-  const authenticates = password !== undefined || (url !== undefined && new URL(url).password !== '')
-  const common = {
-    // A server that has no place for us (maxclients) says so to the first command. Version 4 ignores what becomes of
-    // CLIENT SETINFO, and crashes where there is no command at all.
-    disableClientInfo: authenticates,
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    commandsQueueMaxLength: 10_000,
-    disableOfflineQueue: true,
-    pingInterval: 30_000,
-    socket
-  }
-  const client: RedisClient =
-    cluster === undefined
-      ? createClient({
-          ...common,
-          ...(url !== undefined && { url }),
-          ...(db !== undefined && { database: db })
-        })
-      : createCluster({
-          ...cluster,
-          // Connecting to all masters at once waits for those that are dead.
-          minimizeConnections: true,
-          defaults: {
-            ...common,
-            ...cluster.defaults,
-            // Its type leaves out what node:net takes beside.
-            socket: { ...socket, ...cluster.defaults?.socket, signal: cut.signal } as object
-          }
-        })
-  if (cluster !== undefined) cuts.set(client, cut)
-  return client
-}
 
 /**
  * Whether the client can send a command now. Those of a cluster may be connected and know no master, having asked a node
@@ -195,6 +124,11 @@ export function duplicate(node: RedisClient): Subscriber {
   return duplicate.call(node, { socket, RESP: 2, ...unsupported }) as Subscriber
 }
 
+const discarded = new WeakSet<RedisClient>()
+
+/** Whether it was closed for good. */
+export const isDiscarded = (client: RedisClient): boolean => discarded.has(client)
+
 /**
  * Closes a client for good, whatever state it is in. Never by quit(): on a frozen server that hangs, and its late
  * reply throws out of a socket handler. A client that is still dialling is closed once it has connected: closing it
@@ -218,8 +152,6 @@ export function discard(client: RedisClient, dialling = false, connecting?: Prom
   // A cluster client tells of the connections of its nodes, not of its own.
   if (isCluster(client)) {
     connecting?.then(close, close)
-    // It may be asking a node that is frozen, and wait for ever.
-    cuts.get(client)?.abort()
     return
   }
   const closeSoon = () => {

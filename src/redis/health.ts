@@ -6,6 +6,7 @@ import { RedisClock } from './clock.js'
 import { explain, type Reason, reasonOf, refuses, saidBy, Unavailable, withoutPassword } from './failure.js'
 import { type ClientSource, LiveClient } from './live-client.js'
 import { Outages } from './outages.js'
+import { Symptoms } from './symptoms.js'
 
 /** `connecting` until Redis has answered for the first time; `degraded` while it is away; `closed` for good. */
 export type ConnectionState = 'connecting' | 'ready' | 'degraded' | 'closed'
@@ -21,12 +22,7 @@ export type CatchUp = (client: RedisClient) => Promise<unknown>
 export const PROBE_TIMEOUT = 1000
 const PROBE_INTERVAL = 200
 const CATCH_UP_TIMEOUT = 500
-const TIMEOUTS_TO_DEGRADE = 3
-/** How long a slow server is remembered to be one. */
-const SLOW_MEMORY = 10_000
 const REPEAT_WARNING = 60_000
-const PERSISTENT_LOSS = 1000
-const LOSS_GAP = 2000
 
 /**
  * Whether Redis serves. node-redis does not say: its client is ready while a frozen server holds its socket open. So
@@ -48,12 +44,7 @@ export class Health {
   readonly #warned = new Map<Reason, number>()
   #prober: NodeJS.Timeout | undefined
   #probing = false
-  #timeouts = 0
-  /** When the first of the commands was sent that have timed out in a row. */
-  #silentSince = 0
-  #slow = { took: 0, until: 0 }
-  #losingSince = 0
-  #lostAt = Number.NEGATIVE_INFINITY
+  readonly #symptoms = new Symptoms()
 
   constructor(source: ClientSource, log: Logger, run: Run) {
     this.#log = log
@@ -106,25 +97,19 @@ export class Health {
   }
 
   served(): void {
-    this.#timeouts = 0
-    this.#lostAt = Number.NEGATIVE_INFINITY
+    this.#symptoms.served()
     if (this.#state === 'ready') this.outages.over()
   }
 
   servedLate(took: number): void {
-    this.#slow = { took, until: performance.now() + SLOW_MEMORY }
+    this.#symptoms.servedLate(took)
   }
 
   timedOut(client: RedisClient, waited: number): Unavailable {
-    const now = performance.now()
     this.outages.failing(waited)
     this.#lastError = undefined
     if (client === this.live.current && isCluster(client)) this.#masterLost('timeout')
-    else if (client === this.live.current) {
-      if (this.#timeouts++ === 0) this.#silentSince = now - waited
-      if (this.#timeouts >= TIMEOUTS_TO_DEGRADE && now - this.#silentSince >= this.#patience(now))
-        this.#degrade('timeout')
-    }
+    else if (client === this.live.current && this.#symptoms.silent(waited)) this.#degrade('timeout')
     return new Unavailable('timeout')
   }
 
@@ -147,19 +132,10 @@ export class Health {
     return new Unavailable(reason, { cause: error })
   }
 
-  /** How long Redis may be silent before it counts as away: one that was slow lately is given twice its time, up to that of a probe. */
-  #patience(now: number): number {
-    return now < this.#slow.until ? Math.min(2 * this.#slow.took, PROBE_TIMEOUT) : 0
-  }
-
   /** A master of a cluster is gone: the others serve, and a fresh client learns who took over. Redis is away when for a second none has served. */
   #masterLost(reason: Reason): void {
-    const now = performance.now()
-    if (now - this.#lostAt > LOSS_GAP) this.#losingSince = now
-    this.#lostAt = now
-    const alone = now - this.#losingSince > PERSISTENT_LOSS
     // What is lost fails at once, what is silent does not.
-    if (alone && (this.live.replace() || reason === 'timeout')) this.#degrade(reason)
+    if (this.#symptoms.lost() && (this.live.replace() || reason === 'timeout')) this.#degrade(reason)
     else void this.live.renew()
   }
 
@@ -191,7 +167,7 @@ export class Health {
 
   /** Redis answers, and refuses: it is full, or not ours to write. Said once a minute. */
   #warn(reason: Reason): void {
-    this.#lostAt = Number.NEGATIVE_INFINITY
+    this.#symptoms.refused()
     const now = performance.now()
     if (now - (this.#warned.get(reason) ?? Number.NEGATIVE_INFINITY) < REPEAT_WARNING) return
     this.#warned.set(reason, now)

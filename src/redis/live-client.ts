@@ -24,9 +24,11 @@ interface Observer {
 const RETRY_INTERVAL = 250
 /** Silence for longer than connecting may take, and this, is a handshake that got stuck, which node-redis does not bound. */
 const HANDSHAKE_TIMEOUT = 2000
-const MAX_REPLACE_DELAY = 30_000
+const MAX_REPLACE_DELAY = 5000
 const CALM = 60_000
 const RENEW_INTERVAL = 1000
+/** Those that meet a frozen node wait until it thaws, and nothing closes a cluster client of redis 4 meanwhile. */
+const MAX_LOOKS = 5
 /** How long a client that was renewed goes on for commands on their way. */
 const RETIREMENT = 1000
 
@@ -46,6 +48,8 @@ export class LiveClient {
   #retry: NodeJS.Timeout | undefined
   #renewableAt = Number.NEGATIVE_INFINITY
   #retire = () => {}
+  /** How many fresh clients look who the masters of a cluster are. */
+  #looks = 0
 
   constructor(source: ClientSource, observer: Observer) {
     this.#source = source
@@ -94,7 +98,7 @@ export class LiveClient {
     return performance.now() - this.#lastSign > this.#source.connectTimeout + HANDSHAKE_TIMEOUT
   }
 
-  /** Puts a fresh client in the place of one that stalls: at most one in 1, 2, 4 … 30 seconds, until a minute was calm. */
+  /** Puts a fresh client in the place of one that stalls: at most one in 1, 2, 4, 5 … seconds, until a minute was calm. */
   replace(): boolean {
     const now = performance.now()
     if (this.#source.factory === undefined || this.current === undefined || now < this.#replaceableAt)
@@ -112,13 +116,18 @@ export class LiveClient {
    */
   async renew(): Promise<void> {
     const { factory, connectTimeout } = this.#source
-    if (factory === undefined || performance.now() < this.#renewableAt) return
+    if (factory === undefined || performance.now() < this.#renewableAt || this.#looks === MAX_LOOKS) return
     this.#renewableAt = performance.now() + RENEW_INTERVAL
     const generation = this.#generation
     const client = await (async () => factory())().catch(() => undefined)
     if (client === undefined) return
     client.on('error', () => {})
     const connecting = client.isOpen ? Promise.resolve() : client.connect()
+    const looked = () => {
+      this.#looks--
+    }
+    this.#looks++
+    connecting.then(looked, looked)
     const silent = () => Promise.reject(new Unavailable('timeout'))
     const outdated = await atMost(connectTimeout, connecting, silent).then(
       () => this.current !== undefined && isUsable(client) && knowsOthers(client, this.current),

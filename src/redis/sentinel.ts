@@ -1,6 +1,7 @@
 import { atMost } from '../timers.js'
-import { type ClientOptions, discard, dispatch, makeClient, type RedisClient } from './client.js'
+import { discard, dispatch, type RedisClient } from './client.js'
 import { reasonOf, Unavailable, withoutPassword } from './failure.js'
+import { type ClientOptions, makeClient } from './make-client.js'
 
 interface SentinelNode {
   readonly host: string

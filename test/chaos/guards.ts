@@ -27,7 +27,7 @@ export const guards: readonly Guard[] = [
   },
   {
     name: 'After a few timeouts in a row nobody waits for Redis',
-    file: 'src/redis/health.ts',
+    file: 'src/redis/symptoms.ts',
     from: 'this.#timeouts >= TIMEOUTS_TO_DEGRADE',
     to: 'false',
     scenarios: LONG,
@@ -59,7 +59,7 @@ export const guards: readonly Guard[] = [
   },
   {
     name: 'A slow server is not taken for one that is away',
-    file: 'src/redis/health.ts',
+    file: 'src/redis/symptoms.ts',
     from: 'now - this.#silentSince >= this.#patience(now)',
     to: 'true',
     scenarios: 'slow',

@@ -1,5 +1,6 @@
 import type { RedisOptions } from '../../src/options/redis.js'
-import { makeClient, type RedisClient } from '../../src/redis/client.js'
+import type { RedisClient } from '../../src/redis/client.js'
+import { makeClient } from '../../src/redis/make-client.js'
 
 /** The major of redis whose clients the tests use: 4, the package's own, or 5 or 6, which an app brings. */
 const { TEST_REDIS_CLIENT: major = '4' } = process.env

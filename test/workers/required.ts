@@ -1,7 +1,7 @@
 // Fails to reach the Redis that it requires, tells how, and has then nothing left to do.
 import { silent } from '../../src/log.js'
-import { makeClient } from '../../src/redis/client.js'
 import { RedisConnection } from '../../src/redis/connection.js'
+import { makeClient } from '../../src/redis/make-client.js'
 
 const url = process.argv[2]!
 const factory = () => makeClient({ url, connectTimeout: 300 })

@@ -2,18 +2,9 @@ import { EventEmitter, once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { createServer } from 'node:tls'
 import t, { type Test } from 'tap'
-import {
-  type ClientOptions,
-  discard,
-  dispatch,
-  isCluster,
-  isUsable,
-  makeClient,
-  nodes,
-  type RedisClient
-} from '../../../src/redis/client.js'
+import { discard, dispatch, isCluster, isUsable, nodes, type RedisClient } from '../../../src/redis/client.js'
+import { type ClientOptions, makeClient } from '../../../src/redis/make-client.js'
 import { cert, key } from '../../support/certificate.js'
-import { fakeRedis } from '../../support/fake-redis.js'
 import { freePort, infoNumber, observer, redis, server, until } from '../../support/redis.js'
 
 async function open(t: Test, options: Omit<ClientOptions, 'connectTimeout'>) {
@@ -174,17 +165,3 @@ t.test('a client that became usable meanwhile is closed at once', async (t) => {
   discard(client, true)
   t.notOk(client.isOpen)
 })
-
-t.test(
-  'a cluster client that is discarded while a node leaves it waiting lets go of that node',
-  async (t) => {
-    const silent = await fakeRedis(t, () => undefined)
-    const client = makeClient({ cluster: { rootNodes: [{ url: silent.url }] }, connectTimeout: 1000 })
-    client.on('error', () => {})
-    const connecting = client.connect()
-    await until(() => silent.sockets.size === 1)
-    discard(client, true, connecting)
-    await t.rejects(connecting)
-    await until(() => silent.sockets.size === 0)
-  }
-)

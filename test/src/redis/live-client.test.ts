@@ -4,8 +4,9 @@ import { ConnectionTimeoutError, createClient } from 'redis'
 import * as redis5 from 'redis-5'
 import * as redis6 from 'redis-6'
 import t from 'tap'
-import { makeClient, type NodeRedisClient, type RedisClient } from '../../../src/redis/client.js'
+import type { NodeRedisClient, RedisClient } from '../../../src/redis/client.js'
 import { LiveClient } from '../../../src/redis/live-client.js'
+import { makeClient } from '../../../src/redis/make-client.js'
 import { connection } from '../../support/engine.js'
 import { fakeRedis } from '../../support/fake-redis.js'
 import { memoryLog } from '../../support/log.js'
@@ -269,4 +270,31 @@ t.test('a dial that nobody answers is followed by the next one at once', async (
   const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
   t.ok(reconnectStrategy(0, refused) >= 50)
   t.ok(reconnectStrategy(50, refused) <= 450, 'and no other waits for long')
+})
+
+t.test('no more than five clients at a time wait for a node of a cluster that is frozen', async (t) => {
+  const made: EventEmitter[] = []
+  const factory = () => {
+    const waits = made.length > 0
+    const client = Object.assign(new EventEmitter(), {
+      isOpen: false,
+      masters: [{ host: 'a', port: 1 }],
+      connect: async () => {
+        client.isOpen = true
+        if (waits) await new Promise(() => {})
+      },
+      sendCommand: async () => {}
+    })
+    made.push(client)
+    return client as unknown as RedisClient
+  }
+  const observer = { usable: () => {}, failed: () => {} }
+  const live = new LiveClient({ factory, ownsClient: false, connectTimeout: 20 }, observer)
+  await live.open()
+  for (let n = 0; n < 7; n++) {
+    await live.renew()
+    await sleep(1010)
+  }
+  t.equal(made.length, 6)
+  live.close()
 })
