@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { connection } from '../../support/engine.js'
 import { fakeRedis, healthy } from '../../support/fake-redis.js'
+import { memoryLog } from '../../support/log.js'
 import { freePort, infoNumber, observer, redis, server, until } from '../../support/redis.js'
 
 const CLOSED = { code: 'FST_REDIS_AUTH_UNAVAILABLE', statusCode: 503, reason: 'closed' }
@@ -142,4 +143,30 @@ t.test('closing does not wait for a command that nobody waits for any more', asy
   const start = performance.now()
   await opened.close()
   t.ok(performance.now() - start < 2000)
+})
+
+t.test('a connection that was closed is not started any more', async (t) => {
+  const { url } = await redis(t)
+  const opened = connection(t, url)
+  await opened.close()
+  await opened.start()
+  t.equal(opened.state, 'closed')
+})
+
+t.test('closing while a probe waits is no news to anybody', async (t) => {
+  let asked = false
+  const fake = await fakeRedis(t, (command) => {
+    if (command[0] === 'CLIENT') return healthy(command)
+    asked = true
+    return undefined
+  })
+  const log = memoryLog()
+  const opened = connection(t, fake.url, { connectTimeout: 10_000, closeTimeout: 50 }, log)
+  const started = opened.start()
+  await until(() => asked)
+  await Promise.all([opened.close(), started])
+  await until(() => fake.sockets.size === 0)
+  await sleep(50)
+  t.equal(opened.state, 'closed')
+  t.same(log.lines, [])
 })

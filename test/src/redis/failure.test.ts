@@ -1,6 +1,6 @@
 import t from 'tap'
 import { isUnavailable } from '../../../src/errors.js'
-import { explain, type Reason, reasonOf, Unavailable } from '../../../src/redis/failure.js'
+import { explain, type Reason, reasonOf, Unavailable, withoutPassword } from '../../../src/redis/failure.js'
 
 const named = (name: string): Error => {
   const classes = { [name]: class extends Error {} }
@@ -102,3 +102,16 @@ t.test('what Redis refuses is told in its own words, and nothing else is', async
   t.match(explain('auth', new Error('WRONGPASS invalid')), /: WRONGPASS invalid$/)
   t.equal(explain('refused', new Error('connect ECONNREFUSED')), explain('refused'))
 })
+
+t.test(
+  'what a server repeats of a password, and new URL of its text, is taken out of an error',
+  async (t) => {
+    const reply = new Error("ERR unknown command 'AUTH', with args beginning with: 'hunter2'")
+    t.equal(withoutPassword(reply), reply)
+    t.equal(reply.message, "ERR unknown command 'AUTH'")
+    t.notMatch(reply.stack, /hunter2/)
+    const url = Object.assign(new TypeError('Invalid URL'), { input: 'redis://:hunter/2@host' })
+    t.equal((withoutPassword(url) as typeof url).input, undefined)
+    t.equal(withoutPassword('no error'), 'no error')
+  }
+)
