@@ -1,6 +1,6 @@
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
-import { refuses, Unavailable } from '../redis/failure.js'
+import { isRefusal, Unavailable } from '../redis/failure.js'
 import { atMost } from '../timers.js'
 import { moment } from './found.js'
 import { type Sweep, sweep } from './sweep.js'
@@ -104,7 +104,7 @@ export class Backlog {
       this.#saying--
       this.#retryLater()
       // What it refuses (a replica, say) it will refuse again: that must not keep readers out.
-      if (error instanceof Unavailable && !refuses(error.reason)) throw error
+      if (error instanceof Unavailable && !isRefusal(error.reason)) throw error
     }
   }
 

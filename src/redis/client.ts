@@ -85,6 +85,9 @@ function pardonMisconf(error: Error): void {
   if (!saidBy(error).startsWith('MISCONF')) throw error
 }
 
+/** How long Redis may take to answer a probe, in ms: one that takes longer is away. */
+export const PROBE_TIMEOUT = 1000
+
 /** The time of Redis, by a PING and TIME: on a cluster those of the first master that answers, as others may be gone. */
 export async function probe(client: RedisClient): Promise<[seconds: string, microseconds: string]> {
   const ask = async (node: RedisClient) => {

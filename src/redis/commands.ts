@@ -1,8 +1,15 @@
 import calculateSlot from 'cluster-key-slot'
-import { type Argument, dispatch, isCluster, nodes, type RedisClient, type ReplyType } from './client.js'
+import {
+  type Argument,
+  dispatch,
+  isCluster,
+  nodes,
+  PROBE_TIMEOUT,
+  type RedisClient,
+  type ReplyType
+} from './client.js'
 import type { RedisClock } from './clock.js'
 import type { RedisConnection } from './connection.js'
-import { PROBE_TIMEOUT } from './health.js'
 import { type KeyObserver, KeyWatch } from './key-watch.js'
 import type { Outage } from './outages.js'
 import { runScript, type Script } from './script.js'

@@ -6,12 +6,13 @@ import {
   dispatch,
   type NodeRedisClient,
   nodes,
+  PROBE_TIMEOUT,
   type RedisClient,
   type ReplyType
 } from './client.js'
 import type { RedisClock } from './clock.js'
 import { Unavailable } from './failure.js'
-import { type CatchUp, type ConnectionEvents, type ConnectionState, Health, PROBE_TIMEOUT } from './health.js'
+import { type CatchUp, type ConnectionEvents, type ConnectionState, Health } from './health.js'
 import type { ClientSource } from './live-client.js'
 import type { Outage } from './outages.js'
 

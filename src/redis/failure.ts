@@ -93,11 +93,11 @@ const explanations: Record<Reason, string> = {
 export const reasons = Object.keys(explanations) as readonly Reason[]
 
 /** Whether Redis is there, and will not do what it is told. */
-export const refuses = (reason: Reason): boolean => ['server', 'auth', 'tls'].includes(reason)
+export const isRefusal = (reason: Reason): boolean => ['server', 'auth', 'tls'].includes(reason)
 
 /** The reason in words, for operators; where Redis itself has refused, in its own words too. */
 export const explain = (reason: Reason, error?: unknown): string =>
-  refuses(reason) && error instanceof Error
+  isRefusal(reason) && error instanceof Error
     ? `${explanations[reason]}: ${error.message}`
     : explanations[reason]
 

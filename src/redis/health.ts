@@ -1,9 +1,9 @@
 import { Listeners } from '../listeners.js'
 import { LogEvent, type Logger } from '../log.js'
 import { atMost } from '../timers.js'
-import { isCluster, isUsable, probe, type RedisClient } from './client.js'
+import { isCluster, isUsable, PROBE_TIMEOUT, probe, type RedisClient } from './client.js'
 import { RedisClock } from './clock.js'
-import { explain, type Reason, reasonOf, refuses, saidBy, Unavailable, withoutPassword } from './failure.js'
+import { explain, isRefusal, type Reason, reasonOf, saidBy, Unavailable, withoutPassword } from './failure.js'
 import { type ClientSource, LiveClient } from './live-client.js'
 import { Outages } from './outages.js'
 import { Symptoms } from './symptoms.js'
@@ -19,7 +19,6 @@ type Run = <T>(client: RedisClient, work: (client: RedisClient) => Promise<T>, t
 /** Has said what Redis must hear before anybody asks it again. */
 export type CatchUp = (client: RedisClient) => Promise<unknown>
 
-export const PROBE_TIMEOUT = 1000
 const PROBE_INTERVAL = 200
 const CATCH_UP_TIMEOUT = 500
 const REPEAT_WARNING = 60_000
@@ -126,7 +125,7 @@ export class Health {
       if (!isUsable(client) || (reason === 'loading' && !isCluster(client))) this.#degrade(reason)
       // Demoted to a replica, as its name may know by now.
       else if (saidBy(error as Error).startsWith('READONLY') && this.live.replace()) this.#degrade(reason)
-      else if (refuses(reason)) this.#warn(reason)
+      else if (isRefusal(reason)) this.#warn(reason)
       else if (isCluster(client)) this.#masterLost(reason)
     }
     return new Unavailable(reason, { cause: error })
@@ -148,7 +147,7 @@ export class Health {
     }
     if (this.#state === 'closed') return
     // Away for another reason than was told, and for one that does not pass by itself.
-    if (this.#state === 'degraded' && reason !== this.#reason && refuses(reason)) this.#warn(reason)
+    if (this.#state === 'degraded' && reason !== this.#reason && isRefusal(reason)) this.#warn(reason)
     this.#reason = reason
     // Waiting does not make a wrong password or certificate right.
     if (this.#state === 'connecting' && (reason === 'auth' || reason === 'tls')) this.#degrade(reason)

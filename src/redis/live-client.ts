@@ -1,6 +1,6 @@
-import { atMost } from '../timers.js'
-import { discard, isCluster, isUsable, knowsOthers, type RedisClient } from './client.js'
+import { discard, isCluster, isUsable, type RedisClient } from './client.js'
 import { Unavailable } from './failure.js'
+import { Succession } from './succession.js'
 
 /** Where the client comes from: either makes fresh ones, or is the app's own. */
 export interface ClientSource {
@@ -26,11 +26,6 @@ const RETRY_INTERVAL = 250
 const HANDSHAKE_TIMEOUT = 2000
 const MAX_REPLACE_DELAY = 5000
 const CALM = 60_000
-const RENEW_INTERVAL = 1000
-/** Those that meet a frozen node wait until it thaws, and nothing closes a cluster client of redis 4 meanwhile. */
-const MAX_LOOKS = 5
-/** How long a client that was renewed goes on for commands on their way. */
-const RETIREMENT = 1000
 
 /** The one client in use. Replacing it leaves no second one alive, and is limited, so that a slow server is not drowned in connections. */
 export class LiveClient {
@@ -46,14 +41,12 @@ export class LiveClient {
   #replaced = 0
   #replaceableAt = Number.NEGATIVE_INFINITY
   #retry: NodeJS.Timeout | undefined
-  #renewableAt = Number.NEGATIVE_INFINITY
-  #retire = () => {}
-  /** How many fresh clients look who the masters of a cluster are. */
-  #looks = 0
+  readonly #succession: Succession
 
   constructor(source: ClientSource, observer: Observer) {
     this.#source = source
     this.#observer = observer
+    this.#succession = new Succession(source)
   }
 
   /** Makes a client and connects it; tries again until it is dropped. */
@@ -110,44 +103,18 @@ export class LiveClient {
     return true
   }
 
-  /**
-   * Has a fresh client of a cluster look who its masters are, at most once a second, and take over when the current one
-   * knows others: those of redis 4 and 5 go on for ever asking one that is gone. All others are served meanwhile.
-   */
+  /** Has the client of a cluster whose masters have changed followed by one that knows them. All others are served meanwhile. */
   async renew(): Promise<void> {
-    const { factory, connectTimeout } = this.#source
-    if (factory === undefined || performance.now() < this.#renewableAt || this.#looks === MAX_LOOKS) return
-    this.#renewableAt = performance.now() + RENEW_INTERVAL
     const generation = this.#generation
-    const client = await (async () => factory())().catch(() => undefined)
-    if (client === undefined) return
-    client.on('error', () => {})
-    const connecting = client.isOpen ? Promise.resolve() : client.connect()
-    const looked = () => {
-      this.#looks--
+    const successor = await this.#succession.find(this.current!)
+    if (successor === undefined) return
+    const { client, connecting } = successor
+    if (generation !== this.#generation) {
+      discard(client, true, connecting)
+      return
     }
-    this.#looks++
-    connecting.then(looked, looked)
-    const silent = () => Promise.reject(new Unavailable('timeout'))
-    const outdated = await atMost(connectTimeout, connecting, silent).then(
-      () => this.current !== undefined && isUsable(client) && knowsOthers(client, this.current),
-      () => false
-    )
-    if (!outdated || generation !== this.#generation) discard(client, true, connecting)
-    else this.#succeed(client, connecting)
-  }
-
-  #succeed(client: RedisClient, connecting: Promise<unknown>): void {
-    this.#retire()
-    const retired = this.current!
     this.#detach()
-    retired.on('error', () => {})
-    const timer = setTimeout(() => this.#retire(), RETIREMENT)
-    this.#retire = () => {
-      clearTimeout(timer)
-      discard(retired)
-      this.#retire = () => {}
-    }
+    this.#succession.retire(this.current!)
     this.#generation++
     this.#connecting = connecting
     this.current = client
@@ -155,7 +122,7 @@ export class LiveClient {
   }
 
   close(): void {
-    this.#retire()
+    this.#succession.close()
     const { client: shared, ownsClient } = this.#source
     if (shared !== undefined && ownsClient) this.#discard(shared)
     this.#drop()

@@ -1,8 +1,8 @@
+import { PROBE_TIMEOUT } from './client.js'
+
 const TIMEOUTS_TO_DEGRADE = 3
 /** How long a slow server is remembered to be one. */
 const SLOW_MEMORY = 10_000
-/** The time of a probe: a server that takes longer is away. */
-const LONGEST_SILENCE = 1000
 const PERSISTENT_LOSS = 1000
 const LOSS_GAP = 2000
 
@@ -46,6 +46,6 @@ export class Symptoms {
 
   /** How long Redis may be silent before it counts as away: one that was slow lately is given twice its time. */
   #patience(now: number): number {
-    return now < this.#slow.until ? Math.min(2 * this.#slow.took, LONGEST_SILENCE) : 0
+    return now < this.#slow.until ? Math.min(2 * this.#slow.took, PROBE_TIMEOUT) : 0
   }
 }

@@ -30,6 +30,15 @@ async function open(t: Test, own: RedisServer, timeout = 200) {
   return { cache, redisConnection, log, away }
 }
 
+/** A cache, not started yet, on a Redis that answers as it is told. */
+async function openFake(t: Test, timeout = 50) {
+  const fake = await fakeRedis(t)
+  const opened = connection(t, fake.url)
+  const log = memoryLog()
+  const cache = new CacheManager({ ...settings, log, commands: new Commands(opened, timeout) })
+  return { fake, answer: fake.answer, opened, log, cache }
+}
+
 t.test('what was deleted while Redis was away is gone before anybody reads it again', async (t) => {
   const own = await server(t)
   if (own === undefined) return
@@ -136,10 +145,7 @@ t.test('a sweep of many keys that Redis refuses does not end the process', async
 })
 
 t.test('nor does one that does not know the command', async (t) => {
-  const fake = await fakeRedis(t)
-  const { answer } = fake
-  const opened = connection(t, fake.url)
-  const cache = new CacheManager({ ...settings, log: memoryLog(), commands: new Commands(opened, 50) })
+  const { fake, answer, opened, cache } = await openFake(t)
   await cache.delete('key')
   fake.answer = (command) => (command[0] === 'UNLINK' ? '-ERR unknown command\r\n' : answer(command))
   await opened.start()
@@ -147,11 +153,7 @@ t.test('nor does one that does not know the command', async (t) => {
 })
 
 t.test('a Redis that fails again before it has heard of all is still away', async (t) => {
-  const fake = await fakeRedis(t)
-  const { answer } = fake
-  const opened = connection(t, fake.url)
-  const log = memoryLog()
-  const cache = new CacheManager({ ...settings, log, commands: new Commands(opened, 50) })
+  const { fake, answer, opened, log, cache } = await openFake(t)
   await cache.delete('key')
   let asked = 0
   fake.answer = (command) => {
@@ -182,11 +184,7 @@ t.test('what Redis was too slow to hear of twice is said a third time', async (t
 })
 
 t.test('a scan that takes long goes on while Redis serves', async (t) => {
-  const fake = await fakeRedis(t)
-  const { answer } = fake
-  const opened = connection(t, fake.url)
-  const log = memoryLog()
-  const cache = new CacheManager({ ...settings, log, commands: new Commands(opened, 1000) })
+  const { fake, answer, opened, log, cache } = await openFake(t, 1000)
   await cache.deletePrefix('key')
   let batches = 0
   let last = false
@@ -282,11 +280,7 @@ t.test('a process that ends says what Redis was too slow to hear of', async (t) 
 })
 
 t.test('a process that ends does not scan for longer than closing may take, and says so', async (t) => {
-  const fake = await fakeRedis(t)
-  const { answer } = fake
-  const opened = connection(t, fake.url)
-  const log = memoryLog()
-  const cache = new CacheManager({ ...settings, log, commands: new Commands(opened, 1000) })
+  const { fake, answer, opened, log, cache } = await openFake(t, 1000)
   await cache.deletePrefix('key')
   fake.answer = (command) => (command[0] === 'SCAN' ? '*2\r\n$1\r\n1\r\n*0\r\n' : answer(command))
   await opened.start()
