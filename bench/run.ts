@@ -24,3 +24,6 @@ for (const path of asked.length > 0 ? asked : all) {
   run(process.execPath, ['--expose-gc', '.bench/bench/path.js', path], { REDIS_URL: url })
   await stop()
 }
+
+run('npx', ['biome', 'format', '--write', 'bench/results'])
+await import('./draw.js')
