@@ -8,7 +8,7 @@ export interface Candidate {
   readonly name: string
   readonly role: Role
   /** Works for some tenths of a second. Called once more than there are rounds: what the first call takes is not counted. */
-  measure(): Promise<Sample>
+  readonly measure: () => Promise<Sample>
 }
 
 export interface Contest extends About {
@@ -20,19 +20,19 @@ export interface Contest extends About {
 
 /** All candidates round by round, each time in another order. */
 export async function compare({ atOnce, candidates, goals, ...run }: Contest): Promise<Comparison> {
-  const rounds = Number(process.env.BENCH_ROUNDS ?? 9)
+  const { BENCH_ROUNDS: rounds = 9 } = process.env
   const head = await about(run)
   const all = candidates.map(({ name, role, measure }) => ({ name, role, measure, samples: [] as Sample[] }))
   for (const { measure } of all) await measure()
-  for (let round = 0; round < rounds; round++)
+  for (let round = 0; round < Number(rounds); round++)
     for (const { measure, samples } of shuffled(all)) {
-      globalThis.gc?.()
+      globalThis.gc!()
       samples.push(await measure())
     }
   const limit = all.find(({ role }) => role === 'limit')!
   return {
     ...head,
-    rounds,
+    rounds: Number(rounds),
     atOnce,
     candidates: all.map((one) => ({
       name: one.name,

@@ -9,7 +9,8 @@ function run(command: string, args: readonly string[], env = {}): void {
   if (status !== 0) process.exit(1)
 }
 
-if (!existsSync('bench/node_modules')) run('npm', ['ci', '--prefix', 'bench', '--no-audit', '--no-fund'])
+if (!existsSync('bench/node_modules'))
+  run('npm', ['ci', '--prefix', 'bench', '--ignore-scripts', '--no-audit', '--no-fund'])
 // What runs is what is published, and not what tsx makes of the sources, whose names for functions cost a third on hot
 // paths. It lies where the package finds its own dependencies, and the benchmarks beside it find the peers.
 rmSync('.bench', { recursive: true, force: true })
