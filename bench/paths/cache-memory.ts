@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freeze } from '../../src/cache/freeze.js'
 import { openCache } from '../../src/engine.js'
-import { url } from '../cache/open.js'
+import { redis } from '../cache/open.js'
 import { memoryPeers, packages } from '../cache/peers.js'
 import { user, values } from '../cache/values.js'
 import { compare, tally } from '../harness.js'
@@ -15,7 +15,7 @@ const memory = { maxBytes: 2 ** 30, ttl: '1h' } as const
 
 /** A cache that has begun to keep in memory what it reads. */
 async function openMemory() {
-  const cache = await openCache({ redis: { url }, memory })
+  const cache = await openCache({ redis, memory })
   await cache.set(KEY, value)
   while (cache.stats().memoryHits === 0) await cache.get(KEY)
   return cache
@@ -24,7 +24,7 @@ async function openMemory() {
 async function hits() {
   const cache = await openMemory()
   const map = new Map([[KEY, value]])
-  const peers = memoryPeers(url)
+  const peers = memoryPeers(redis.url)
   for (const peer of peers) {
     await peer.set(KEY, value)
     // One of them finds only what its own function has stored.
@@ -87,7 +87,7 @@ const shapes: Record<string, (n: number) => unknown> = {
 }
 
 async function heap() {
-  const writer = await openCache({ redis: { url } })
+  const writer = await openCache({ redis })
   const rows = []
   for (const [name, make] of Object.entries(shapes)) {
     const cache = await openMemory()
