@@ -32,3 +32,11 @@ export async function fill(
 
 /** The caches of keyv would else write to the same key of Redis. */
 export const named = ({ name }: CachePeer, lane: number) => `${name}:${keyOf(lane)}`
+
+/** A cache that has begun to keep in memory what it reads: `value` at first. */
+export async function openMemory(key: string, value: unknown) {
+  const cache = await openCache({ redis, memory: { maxBytes: 2 ** 30, ttl: '1h' } })
+  await cache.set(key, value)
+  while (cache.stats().memoryHits === 0) await cache.get(key)
+  return cache
+}

@@ -62,6 +62,22 @@ t.test('ratios are taken within a round', async (t) => {
   })
 })
 
+t.test('rounds are pooled with those of earlier processes', async (t) => {
+  process.env.BENCH_SAMPLES = t.testdir()
+  t.teardown(() => delete process.env.BENCH_SAMPLES)
+  const pooled = () =>
+    compare({
+      ...run,
+      atOnce: 1,
+      candidates: [candidate('limit', 'limit', 10), candidate('ours', 'ours', 20)],
+      goals: []
+    })
+  const { rounds } = await pooled()
+  const again = await pooled()
+  t.equal(again.rounds, 2 * rounds)
+  t.equal(again.candidates[1]?.toLimit.cpu.min, 0.5)
+})
+
 t.test('what is counted has bounds', async (t) => {
   const goals = [atMost('memory', 250, 130, 'B'), atMost('start', 10, 11, 'ms')]
   const rows = [{ name: 'ours', role: 'ours' as const, figures: [130] }]
