@@ -1,12 +1,45 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'redis'
+
+const start = (port: number) =>
+  spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', ''], {
+    stdio: ['ignore', 'pipe', 'ignore']
+  })
+
+/** An empty redis-server on a free port, or REDIS_URL, which should be empty: what is written there is left behind. */
+export async function startRedis() {
+  const { REDIS_URL } = process.env
+  if (REDIS_URL !== undefined) return { url: REDIS_URL, stop: async () => {} }
+  const port = await freePort()
+  const server = start(port)
+  for await (const chunk of server.stdout) if (String(chunk).includes('Ready to accept connections')) break
+  server.stdout.destroy()
+  const kill = () => server.kill()
+  process.once('exit', kill)
+  const stop = async () => {
+    process.off('exit', kill)
+    kill()
+    await once(server, 'exit')
+  }
+  return { url: `redis://127.0.0.1:${port}`, stop }
+}
+
+export async function freePort(): Promise<number> {
+  const listener = createServer().listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const { port } = listener.address() as { port: number }
+  listener.close()
+  await once(listener, 'close')
+  return port
+}
 
 /** A redis-server of the benchmark's own on `port`, or REDIS_URL, whose data the benchmark then deletes under its prefix. */
 export async function openRedis(port: number) {
   const { REDIS_URL } = process.env
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '']
-  const server = REDIS_URL === undefined ? spawn('redis-server', args, { stdio: 'ignore' }) : undefined
+  const server = REDIS_URL === undefined ? start(port) : undefined
   const url = REDIS_URL ?? `redis://127.0.0.1:${port}`
   if (server !== undefined) await sleep(500)
   const client = createClient({ url })

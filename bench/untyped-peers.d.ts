@@ -1,0 +1,13 @@
+// `npm run typecheck` needs no peers: there, what is imported of them is any, so types of theirs are named by `typeof`. `npm run bench` checks them.
+declare module 'async-cache-dedupe'
+declare module 'bentocache'
+declare module 'bentocache/drivers/memory'
+declare module 'bentocache/drivers/redis'
+declare module 'better-auth'
+declare module 'cache-manager'
+declare module 'cacheable'
+declare module 'connect-redis'
+declare module 'ioredis'
+declare module 'keyv'
+declare module '@fastify/session'
+declare module '@keyv/redis'
