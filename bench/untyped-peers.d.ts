@@ -1,4 +1,4 @@
-// `npm run typecheck` needs no peers: there, what is imported of them is any. `npm run bench` checks it.
+// `npm run typecheck` needs no peers: there, what is imported of them is any, so types of theirs are named by `typeof`. `npm run bench` checks them.
 declare module 'async-cache-dedupe'
 declare module 'bentocache'
 declare module 'bentocache/drivers/memory'

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'redis'
 import { atOnce } from '../at-once.js'
 import { tally } from '../harness.js'
+import { heapUsed } from '../heap.js'
 import { usedBy } from '../redis-usage.js'
 import { openApp } from '../token-app.js'
 import { userId, visitor } from '../visitor.js'
@@ -121,14 +122,6 @@ async function feedInstances(client: Client, revoke: Revoke) {
     rows,
     goals: []
   })
-}
-
-async function heapUsed(): Promise<number> {
-  for (let turn = 0; turn < 4; turn++) {
-    globalThis.gc!()
-    await sleep(20)
-  }
-  return process.memoryUsage().heapUsed
 }
 
 /** The time of one verify, in µs: the least of many rounds, the apps by turns. */

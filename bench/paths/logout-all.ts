@@ -79,7 +79,7 @@ export default async () => {
       }
     ],
     goals: [
-      { against: 'limit', wanted: 1 / 1.5, by: 'rate' },
+      { against: 'limit', wanted: 0.67, by: 'rate' },
       { against: oneByOne, wanted: 50, by: 'rate' }
     ]
   })
