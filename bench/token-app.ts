@@ -9,7 +9,8 @@ export async function openApp(
 ) {
   const app = Fastify()
   await app.register(redisAuth, {
-    redis: { keyPrefix },
+    // No run ends because the machine was busy for a second.
+    redis: { keyPrefix, commandTimeout: '10s' },
     tokens: { secret: 'b'.repeat(32), ...tokens },
     cache: false,
     health: false,
