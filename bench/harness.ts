@@ -1,3 +1,4 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { type About, about } from './about.js'
 import { judge, ratios, type Sample, spread, type Wanted } from './ratios.js'
 import type { Comparison, Goal, Role, Tally } from './result.js'
@@ -8,7 +9,7 @@ export interface Candidate {
   readonly name: string
   readonly role: Role
   /** Works for some tenths of a second. Called once more than there are rounds: what the first call takes is not counted. */
-  measure(): Promise<Sample>
+  readonly measure: () => Promise<Sample>
 }
 
 export interface Contest extends About {
@@ -18,21 +19,22 @@ export interface Contest extends About {
   readonly goals: readonly Wanted[]
 }
 
-/** All candidates round by round, each time in another order. */
+/** All candidates round by round, each time in another order; together with the rounds that earlier processes left. */
 export async function compare({ atOnce, candidates, goals, ...run }: Contest): Promise<Comparison> {
-  const rounds = Number(process.env.BENCH_ROUNDS ?? 9)
+  const { BENCH_ROUNDS: rounds = 3 } = process.env
   const head = await about(run)
   const all = candidates.map(({ name, role, measure }) => ({ name, role, measure, samples: [] as Sample[] }))
   for (const { measure } of all) await measure()
-  for (let round = 0; round < rounds; round++)
+  for (let round = 0; round < Number(rounds); round++)
     for (const { measure, samples } of shuffled(all)) {
-      globalThis.gc?.()
+      globalThis.gc!()
       samples.push(await measure())
     }
+  pool(run.path, all)
   const limit = all.find(({ role }) => role === 'limit')!
   return {
     ...head,
-    rounds,
+    rounds: limit.samples.length,
     atOnce,
     candidates: all.map((one) => ({
       name: one.name,
@@ -63,6 +65,18 @@ export const atMost = (against: string, wanted: number, got: number, unit: strin
   unit,
   met: got <= wanted
 })
+
+/** Adds the samples that earlier processes have left of a path, and leaves them all to the next. */
+function pool(path: string, all: readonly { name: string; samples: Sample[] }[]): void {
+  const { BENCH_SAMPLES: folder } = process.env
+  if (folder === undefined) return
+  const file = `${folder}/${path}.json`
+  if (existsSync(file)) {
+    const earlier: Record<string, Sample[]> = JSON.parse(readFileSync(file, 'utf8'))
+    for (const { name, samples } of all) samples.unshift(...earlier[name]!)
+  }
+  writeFileSync(file, JSON.stringify(Object.fromEntries(all.map(({ name, samples }) => [name, samples]))))
+}
 
 function shuffled<T>(items: readonly T[]): T[] {
   const places = items.map((item) => ({ item, place: Math.random() }))

@@ -43,8 +43,9 @@ export function judge(all: readonly Measured[], { against, wanted, of, by = 'cpu
       ? all.filter(({ role }) => role === 'peer').sort((a, b) => ratio(a) - ratio(b))[0]!
       : all.find(({ name, role }) => (against === 'limit' ? role === 'limit' : name === against))!
   const got = ratio(rival)
-  const what = against === 'best peer' ? `best peer, ${rival.name}` : against
-  return { against: of === undefined ? what : `${what}: ${of}`, wanted, got, met: got >= wanted }
+  const whom = against === 'best peer' ? `best peer, ${rival.name}` : against
+  const what = `${whom}${of === undefined ? '' : `: ${of}`}${by === 'rate' ? ', operations a second' : ''}`
+  return { against: what, wanted, got, met: got >= wanted }
 }
 
 export function spread(values: readonly number[]): Spread {

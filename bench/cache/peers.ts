@@ -8,7 +8,7 @@ import { Cacheable } from 'cacheable'
 import { Redis } from 'ioredis'
 import { Keyv } from 'keyv'
 
-/** A cache that users would pick instead, by what we compare; without getOrSet when it has none. */
+/** A cache that users would pick instead, by what we compare; without getOrSet when it has none. `set` answers what is true. */
 export interface CachePeer {
   readonly name: string
   get(key: string): Promise<unknown>
@@ -102,7 +102,7 @@ function dedupe(caches: ReturnType<typeof createDedupe>): CachePeer {
   return {
     name: 'async-cache-dedupe',
     get: (key) => cache.get('load', `load~${key}`),
-    set: (key, value) => cache.set('load', `load~${key}`, value, HOUR / 1000),
+    set: (key, value) => cache.set('load', `load~${key}`, value, HOUR / 1000).then(() => true),
     getOrSet(key, load) {
       loader = load
       return cache.load(key)

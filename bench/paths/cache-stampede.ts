@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openCache } from '../../src/engine.js'
-import { url } from '../cache/open.js'
+import { redis } from '../cache/open.js'
 import { type CachePeer, packages, redisPeers } from '../cache/peers.js'
 import { countCommands } from '../commands.js'
 import { tally } from '../harness.js'
@@ -32,7 +32,7 @@ async function stampede(key: string, caches: readonly Ask[]): Promise<[number, n
   }
   for (const ask of caches) await ask(`warm:${key}`, () => ({ id: 0 }))
   const callers = Array.from({ length: CALLERS }, (_, n) => caches[n % caches.length]!)
-  const commands = await countCommands(url, () => Promise.all(callers.map((ask) => ask(key, load))))
+  const commands = await countCommands(redis.url, () => Promise.all(callers.map((ask) => ask(key, load))))
   return [loads, commands]
 }
 
@@ -42,8 +42,8 @@ async function row(name: string, role: Role, caches: readonly Ask[]) {
 }
 
 export default async () => {
-  const instances = Array.from({ length: INSTANCES }, () => redisPeers(url))
-  const ours = await Promise.all(instances.map(() => openCache({ redis: { url } })))
+  const instances = Array.from({ length: INSTANCES }, () => redisPeers(redis.url))
+  const ours = await Promise.all(instances.map(() => openCache({ redis })))
   const rows = [
     await row(
       'fastify-redis-auth',
