@@ -4,17 +4,11 @@ import { promisify } from 'node:util'
 import { compare, type Sample } from '../harness.js'
 
 const run = promisify(execFile)
-const STARTS = 3
 
-/** Starts what stands in a file of start-up/, some times over. */
+/** Starts what stands in a file of start-up/. */
 const starting = (file: string) => async (): Promise<Sample> => {
-  let [cpu, ms] = [0, 0]
-  for (let n = 0; n < STARTS; n++) {
-    const { stdout } = await run(process.execPath, [`.bench/bench/start-up/${file}.js`])
-    const took = JSON.parse(stdout.trim().split('\n').at(-1)!) as { cpu: number; ms: number }
-    cpu += took.cpu / STARTS
-    ms += took.ms / STARTS
-  }
+  const { stdout } = await run(process.execPath, [`.bench/bench/start-up/${file}.js`])
+  const { cpu, ms } = JSON.parse(stdout.trim().split('\n').at(-1)!) as { cpu: number; ms: number }
   return { cpu, rate: 1000 / ms }
 }
 

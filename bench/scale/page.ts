@@ -1,11 +1,12 @@
+import type { Tally } from '../result.js'
 import { amount, table } from '../tables.js'
 import { assumed, load } from './load.js'
 import { measuredUnits, type Sources } from './units.js'
 
 /** docs/scale.md with its tables made anew: of what was measured, and of what is assumed. */
-export function scalePage(page: string): string {
+export function scalePage(page: string, tallies: readonly Tally[]): string {
   const sources: Sources = []
-  const units = measuredUnits(sources)
+  const units = measuredUnits(tallies, sources)
   const loads = assumed.sessions.map((sessions) => ({ sessions, ...load(sessions, units) }))
   type Load = (typeof loads)[number]
   const bySessions = (cells: Record<string, (load: Load) => string>) =>

@@ -1,20 +1,14 @@
-import { readFileSync } from 'node:fs'
-import type { Result } from '../result.js'
+import type { Tally } from '../result.js'
 import { amount } from '../tables.js'
-
-const read = (path: string): Result =>
-  JSON.parse(readFileSync(new URL(`../results/${path}.json`, import.meta.url), 'utf8'))
 
 /** A line of the page for each figure that was used: what it is, how much, and from where. */
 export type Sources = [what: string, figure: string, from: string][]
 
 /** What one of each costs, as it was measured; CPU in seconds. */
-export function measuredUnits(sources: Sources) {
+export function measuredUnits(tallies: readonly Tally[], sources: Sources) {
   function figure(what: string, path: string, row: string, column: string): number {
-    const result = read(path)
-    const found =
-      'rows' in result &&
-      result.rows.find(({ name }) => name === row)?.figures[result.columns.indexOf(column)]
+    const tally = tallies.find((tally) => tally.path === path)
+    const found = tally?.rows.find(({ name }) => name === row)?.figures[tally.columns.indexOf(column)]
     if (typeof found !== 'number') throw new Error(`results/${path}.json has no "${column}" of "${row}"`)
     sources.push([what, amount(found), `[${row}: ${column}](../bench/README.md#${path})`])
     return found
@@ -30,7 +24,7 @@ export function measuredUnits(sources: Sources) {
   /** Of one process that follows the feed, by the revocations a second: as far apart as the two that were measured. */
   function following(what: string, column: string, share = 1) {
     const [idle, busy] = [0, 100].map((rate) => {
-      const row = `100 instances, ${rate} revocations a second`
+      const row = `10 instances, ${rate} revocations a second`
       return figure(`${what}, ${rate} revocations a second`, 'feed-instances', row, column) / share
     }) as [number, number]
     return (rate: number) => idle + ((busy - idle) / 100) * rate
@@ -50,7 +44,7 @@ export function measuredUnits(sources: Sources) {
       '100000 revocations',
       'heap, bytes each'
     ),
-    redisForFollower: following('Redis for 100 processes, ms a second', 'CPU of Redis, ms a second', 100_000),
+    redisForFollower: following('Redis for 10 processes, ms a second', 'CPU of Redis, ms a second', 10_000),
     follower: following('each of them, ms a second', 'CPU of each instance, ms a second', 1000),
     sentToFollower: following('to each of them, KB a second', 'from Redis to each, KB a second')
   }
