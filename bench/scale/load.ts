@@ -48,7 +48,8 @@ export function load(sessions: number, units: ReturnType<typeof measuredUnits>) 
     logouts,
     commands: all('commands') + processes,
     cores,
-    shards: shards(resident + limits, cores),
+    // No shard can help the one that has the feed.
+    shards: feedCores > assumed.coresOfShard ? Number.POSITIVE_INFINITY : shards(resident + limits, cores),
     auditSeconds: AUDIT_ENTRIES / (refreshes + logins + logouts),
     requests,
     processes,

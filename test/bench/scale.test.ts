@@ -33,6 +33,8 @@ t.test('memory, commands or look-ups tell how many shards it takes', async (t) =
   t.equal(load(sessions, { ...units, redisForFollower: () => 0 }).shards, 2, '12 GB, 10 each')
   const refresh = { commands: 1, cpu: 1e-4 }
   t.equal(load(sessions, { ...units, refresh, redisForFollower: () => 0 }).shards, 4, '1.7 cores')
+  const redisForFollower = () => 1e-2
+  t.equal(load(sessions, { ...units, redisForFollower }).shards, Number.POSITIVE_INFINITY, 'one key')
   t.equal(load(sessions, units).shardsWithLookUps, 5, '2 cores, and the rest')
 })
 
