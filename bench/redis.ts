@@ -1,8 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { createClient } from 'redis'
 
 const start = (port: number) =>
   spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', ''], {
@@ -34,15 +32,4 @@ export async function freePort(): Promise<number> {
   listener.close()
   await once(listener, 'close')
   return port
-}
-
-/** A redis-server of the benchmark's own on `port`, or REDIS_URL, whose data the benchmark then deletes under its prefix. */
-export async function openRedis(port: number) {
-  const { REDIS_URL } = process.env
-  const server = REDIS_URL === undefined ? start(port) : undefined
-  const url = REDIS_URL ?? `redis://127.0.0.1:${port}`
-  if (server !== undefined) await sleep(500)
-  const client = createClient({ url })
-  await client.connect()
-  return { url, client, server }
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { type Bar, chart } from './chart.js'
 import type { Comparison, Result } from './result.js'
+import { scalePage } from './scale/page.js'
 import { tables } from './tables.js'
 
 const [BEGIN, END] = ['<!-- results -->', '<!-- /results -->']
@@ -11,10 +12,12 @@ export function report(): Map<string, string> {
   const files = readdirSync(new URL('results', import.meta.url)).sort()
   const results = files.map((file): Result => JSON.parse(read(`results/${file}`)))
   const compared = results.filter((result) => 'candidates' in result)
+  const tallies = results.filter((result) => 'rows' in result)
   const readme = read('README.md')
   const before = readme.slice(0, readme.indexOf(BEGIN) + BEGIN.length)
   const after = readme.slice(readme.indexOf(END))
   return new Map([
+    ['../docs/scale.md', scalePage(read('../docs/scale.md'), tallies)],
     ['README.md', `${before}\n\n${tables(results)}\n\n${after}`],
     [
       'charts/all.svg',

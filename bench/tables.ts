@@ -48,7 +48,7 @@ function ran({ date, node, redis, machine, load, versions }: Result): string {
   return `${date}, ${machine}, load ${load.toFixed(1)}: ${what}.`
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map((_, n) => (n === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n')
 }
@@ -56,5 +56,5 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 const ratio = ({ median, min, max }: Spread) => `${median.toFixed(2)} [${min.toFixed(2)}–${max.toFixed(2)}]`
 
 /** Three digits, which is more than can be trusted, and whole numbers as they are. */
-const amount = (value: number) =>
+export const amount = (value: number) =>
   (Number.isInteger(value) ? value : Number(value.toPrecision(3))).toLocaleString('en')

@@ -1,0 +1,5 @@
+import Fastify from 'fastify'
+import { started } from './started.js'
+
+await Fastify().ready()
+started()
