@@ -3,9 +3,10 @@ import { memoryAdapter } from 'better-auth/adapters/memory'
 import { fromNodeHeaders } from 'better-auth/node'
 import Fastify, { type FastifyRequest } from 'fastify'
 import { createClient } from 'redis'
-import { get, post, type Server, secret, USERS, url } from './server.js'
+import { get, newUsers, post, type Server, secret, url } from './server.js'
 
 const PREFIX = 'better-auth:'
+const users = newUsers()
 const email = (user: string) => `${user}@example.org`
 
 const plain = {
@@ -42,7 +43,7 @@ const open = async (updateAge?: number) => {
     advanced: { disableCSRFCheck: true },
     ...(updateAge !== undefined && { session: { updateAge } })
   })
-  for (const user of USERS)
+  for (const user of users)
     await auth.api.signUpEmail({ body: { email: email(user), name: user, password: 'password' } })
   const app = Fastify()
   // As its documentation mounts it in Fastify.
@@ -71,7 +72,7 @@ const open = async (updateAge?: number) => {
     for await (const key of client.scanIterator({ MATCH: `${PREFIX}*`, COUNT: 1000 }))
       await client.unlink(key)
   }
-  const signIns = USERS.map((user) =>
+  const signIns = users.map((user) =>
     post('/auth/sign-in/email', { email: email(user), password: 'password' })
   )
   const cookies = async () => {

@@ -5,7 +5,7 @@ import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { createClient } from 'redis'
 import { LoginBody, RefreshBody, TokenReply } from '../../routes/auth/schemas.js'
 import { catalog } from './catalog.js'
-import { bearer, get, login, refresh, type Server, secret, USERS, url } from './server.js'
+import { bearer, get, login, newUsers, refresh, type Server, secret, url } from './server.js'
 
 const connect = () => createClient({ url }).connect()
 const sha256 = (text: string) => createHash('sha256').update(text).digest('base64url')
@@ -37,7 +37,7 @@ const signer = ({ algorithm, sign }: typeof HS256 | typeof ES256) => {
 /** Tokens with the claims of ours, one for each user. */
 export const tokens = (by: typeof HS256 | typeof ES256) => {
   const sign = signer(by)
-  return USERS.map((user) => sign(user, random()))
+  return newUsers().map((user) => sign(user, random()))
 }
 
 const unauthorized = () => Object.assign(new Error('Unauthorized'), { statusCode: 401 })
@@ -88,7 +88,7 @@ export const hookAndRead: Server = async () => {
   app.get('/me', { onRequest }, whoAmI)
   const sign = signer(HS256)
   const load = async () => {
-    const requests = USERS.map(async (user) => {
+    const requests = newUsers().map(async (user) => {
       const id = random()
       await client.hSet(`by-hand:${user}`, id, 'a record of a session')
       return get('/me', bearer(sign(user, id)))
@@ -205,7 +205,7 @@ export const getAndMulti: Server = async () => {
 /** A first refresh for each user. */
 const loggedIn = (app: ReturnType<typeof Fastify>) =>
   Promise.all(
-    USERS.map(async (username) => {
+    newUsers().map(async (username) => {
       const payload = { username, password: 'password' }
       const { refresh_token } = (await app.inject({ method: 'POST', url: '/auth/login', payload })).json()
       return refresh(refresh_token)

@@ -5,7 +5,11 @@ import type { Load, Request } from './server.js'
 export const AT_ONCE = 50
 
 /** What autocannon counts. */
-type Answers = Record<'2xx' | 'non2xx' | 'errors', number>
+interface Answers {
+  readonly '2xx': number
+  readonly errors: number
+  readonly statusCodeStats?: object
+}
 
 /** One of them, as autocannon makes it. */
 interface Client {
@@ -50,10 +54,8 @@ export async function send(url: string, { requests, rotating }: Load, amount: nu
       ended = performance.now()
     })
   })
-  const { non2xx, errors, '2xx': answered } = result
+  const { '2xx': answered, errors, statusCodeStats } = result
   if (answered !== amount)
-    throw new Error(
-      `${url} answered ${answered} of ${amount} requests, and refused ${non2xx}; ${errors} were lost`
-    )
+    throw new Error(`Of ${amount} requests ${errors} were lost: ${JSON.stringify(statusCodeStats)}`)
   return (ended - begun) / 1000
 }

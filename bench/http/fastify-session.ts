@@ -5,7 +5,7 @@ import Fastify from 'fastify'
 // connect-redis 9 needs a newer one than we do.
 import { createClient } from 'redis-6'
 import { LoginBody } from '../../routes/auth/schemas.js'
-import { get, login, type Server, secret, USERS, url } from './server.js'
+import { get, login, newUsers, type Server, secret, url } from './server.js'
 
 declare module 'fastify' {
   interface Session {
@@ -46,7 +46,7 @@ export const logsIn: Server = async () => ({ app: await open(), load: async () =
 export const guarded: Server = async () => {
   const app = await open()
   const load = async () => {
-    const requests = USERS.map(async (username) => {
+    const requests = newUsers().map(async (username) => {
       const payload = { username, password: 'password' }
       const { cookies } = await app.inject({ method: 'POST', url: '/auth/login', payload })
       const [{ name, value } = { name: '', value: '' }] = cookies

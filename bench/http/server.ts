@@ -28,7 +28,10 @@ export const url = process.env.REDIS_URL!
 /** Of every candidate's tokens. */
 export const secret = 'a secret of the benchmark, of more than 32 bytes'
 /** How many users, or their tokens, a load goes through. */
-export const USERS = Array.from({ length: 100 }, (_, n) => `user-${1000 + n}`)
+const USERS = 100
+let users = 0
+/** Users who have no sessions yet. */
+export const newUsers = () => Array.from({ length: USERS }, () => `user-${++users}`)
 
 export const get = (path: string, headers: Readonly<Record<string, string>> = {}): Request => ({
   method: 'GET',
