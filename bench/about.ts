@@ -15,14 +15,13 @@ type Head = Pick<Result, 'path' | 'title' | 'date' | 'node' | 'redis' | 'machine
 /** What there is to say about a run: what ran, when, and where. */
 export async function about({ path, title, packages }: About): Promise<Head> {
   const versions = await Promise.all(packages.map(async (name) => [name, await version(name)] as const))
-  const [{ model = 'unknown' } = {}] = cpus()
   return {
     path,
     title,
     date: new Date().toISOString().slice(0, 10),
     node: process.versions.node,
     redis: await redisVersion(),
-    machine: `${cpus().length} × ${model}`,
+    machine: `${cpus().length} × ${cpus()[0]!.model}`,
     load: loadavg()[0]!,
     versions: Object.fromEntries(versions)
   }
@@ -36,7 +35,7 @@ async function version(name: string): Promise<string> {
 
 async function redisVersion(): Promise<string> {
   const client = await createClient({ url: process.env.REDIS_URL! }).connect()
-  const [, version = 'unknown'] = /redis_version:(\S+)/.exec(await client.info('server')) ?? []
+  const [, version] = /redis_version:(\S+)/.exec(await client.info('server'))!
   await client.disconnect()
-  return version
+  return version!
 }

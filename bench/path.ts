@@ -2,12 +2,19 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import type { Result } from './result.js'
 
-/** What a file of paths/ exports by default. Its Redis is that of REDIS_URL; keys are left behind. */
+/** What a file of paths/ exports by default: comparisons, which are done in several processes, or tallies. Its Redis is that of REDIS_URL; keys are left behind. */
 export type Path = () => Promise<readonly Result[]>
+
+/** Four digits are more than can be trusted. */
+const rounded = (_: string, value: unknown) =>
+  typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value
 
 const { default: measure }: { default: Path } = await import(`./paths/${process.argv[2]}.js`)
 await mkdir('bench/results', { recursive: true })
-for (const result of await measure())
-  await writeFile(`bench/results/${result.path}.json`, `${JSON.stringify(result, undefined, 2)}\n`)
+const results = await measure()
+for (const result of results)
+  await writeFile(`bench/results/${result.path}.json`, JSON.stringify(result, rounded))
+process.send!(results.some((result) => 'candidates' in result))
 // Some peers have no way to end their connections.
+process.disconnect()
 process.exit()

@@ -17,8 +17,11 @@ export async function startRedis() {
   const server = start(port)
   for await (const chunk of server.stdout) if (String(chunk).includes('Ready to accept connections')) break
   server.stdout.destroy()
+  const kill = () => server.kill()
+  process.once('exit', kill)
   const stop = async () => {
-    server.kill()
+    process.off('exit', kill)
+    kill()
     await once(server, 'exit')
   }
   return { url: `redis://127.0.0.1:${port}`, stop }

@@ -1,23 +1,48 @@
 // npm run bench [file of paths/ …]
-import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { fork, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { startRedis } from './redis.js'
 
-const run = (command: string, ...args: string[]) => execFileSync(command, args, { stdio: 'inherit' })
-const all = readdirSync('bench/paths').map((file) => file.replace(/\.ts$/, ''))
-const asked = process.argv.slice(2)
+/** Ends with it when it fails: what it says stands on the screen. */
+function run(command: string, args: readonly string[]): void {
+  const { status } = spawnSync(command, args, { stdio: 'inherit' })
+  if (status !== 0) process.exit(1)
+}
 
-if (!existsSync('bench/node_modules')) run('npm', 'ci', '--prefix', 'bench', '--no-audit', '--no-fund')
+if (!existsSync('bench/node_modules'))
+  run('npm', ['ci', '--prefix', 'bench', '--ignore-scripts', '--no-audit', '--no-fund'])
 // What runs is what is published, and not what tsx makes of the sources, whose names for functions cost a third on hot
 // paths. It lies where the package finds its own dependencies, and the benchmarks beside it find the peers.
 rmSync('.bench', { recursive: true, force: true })
-run('npx', 'tsc', '-p', 'bench')
+run('npx', ['tsc', '-p', 'bench'])
 symlinkSync('../../bench/node_modules', '.bench/bench/node_modules')
 
+mkdirSync('.bench/samples')
+
+const all = readdirSync('bench/paths').map((file) => file.replace(/\.ts$/, ''))
+const asked = process.argv.slice(2)
 for (const path of asked.length > 0 ? asked : all) {
   console.log(path)
-  const redis = await startRedis()
-  process.env.REDIS_URL = redis.url
-  run(process.execPath, '--expose-gc', '.bench/bench/path.js', path)
-  await redis.stop()
+  // What the compiler makes of the same code differs from process to process, by up to half.
+  let processes = Number(process.env.BENCH_PROCESSES ?? 5)
+  while (processes-- > 0) if (!(await measure(path))) processes = 0
+}
+
+run('npx', ['biome', 'format', '--write', 'bench/results'])
+await import('./draw.js')
+
+/** In a process of its own, on a Redis of its own; answers whether more of them are of use. */
+async function measure(path: string): Promise<boolean> {
+  const { url, stop } = await startRedis()
+  const env = { ...process.env, REDIS_URL: url, BENCH_SAMPLES: '.bench/samples' }
+  const child = fork('.bench/bench/path.js', [path], { env, execArgv: ['--expose-gc'] })
+  let again = false
+  child.on('message', (message) => {
+    again = message === true
+  })
+  const [status] = await once(child, 'exit')
+  await stop()
+  if (status !== 0) process.exit(1)
+  return again
 }

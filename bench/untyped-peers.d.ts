@@ -1,6 +1,5 @@
-// `npm run typecheck` needs no peers: there, what is imported of them is any. `npm run bench` checks it.
+// `npm run typecheck` needs no peers: there, what is imported of them is any, so types of theirs are named by `typeof`. `npm run bench` checks them.
 declare module 'async-cache-dedupe'
-declare module 'autocannon'
 declare module 'bentocache'
 declare module 'bentocache/drivers/memory'
 declare module 'bentocache/drivers/redis'

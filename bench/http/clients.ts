@@ -1,22 +1,8 @@
-import autocannon from 'autocannon'
+import autocannon, { type Client, type Result } from 'autocannon'
 import type { Load, Request } from './server.js'
 
 /** How many clients there are, each with one request on its way. */
 export const AT_ONCE = 50
-
-/** What autocannon counts. */
-interface Answers {
-  readonly '2xx': number
-  readonly errors: number
-  readonly statusCodeStats?: object
-}
-
-/** One of them, as autocannon makes it. */
-interface Client {
-  setRequests(requests: readonly object[]): void
-  setBody(body: string): void
-  on(event: 'body', listener: (chunk: Buffer) => void): void
-}
 
 /** Each client sends a request of its own, and the next time with the token that it was answered. */
 function rotate(requests: readonly Request[]) {
@@ -33,7 +19,7 @@ function rotate(requests: readonly Request[]) {
 /** Sends so many requests, and tells how many seconds that took. Each must be answered with success. */
 export async function send(url: string, { requests, rotating }: Load, amount: number): Promise<number> {
   let [begun, ended] = [0, 0]
-  const result = await new Promise<Answers>((resolve, reject) => {
+  const result = await new Promise<Result>((resolve, reject) => {
     const options = {
       url,
       connections: AT_ONCE,
@@ -44,7 +30,7 @@ export async function send(url: string, { requests, rotating }: Load, amount: nu
         ? { setupClient: rotate(requests) }
         : { requests: [...requests], idReplacement: requests.some(({ body }) => body?.includes('[<id>]')) })
     }
-    const run = autocannon(options, (error: unknown, result: Answers) =>
+    const run = autocannon(options, (error: unknown, result: Result) =>
       error ? reject(error) : resolve(result)
     )
     run.on('start', () => {

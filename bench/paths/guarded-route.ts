@@ -9,6 +9,7 @@ const measure: Path = async () => [
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'byFeed'] },
       { name: 'a hook with fast-jwt', role: 'limit', server: ['by-hand', 'hook'] },
+      { name: 'a hook with fast-jwt and its cache', role: 'limit', server: ['by-hand', 'hookCached'] },
       { name: '@fastify/jwt', role: 'peer', server: ['fastify-jwt', 'jwtVerify'] }
     ],
     goals: [

@@ -1,0 +1,54 @@
+import { fill, keyOf, named, open } from '../cache/open.js'
+import { packages } from '../cache/peers.js'
+import { values } from '../cache/values.js'
+import { compare } from '../harness.js'
+import { inProcess } from '../in-process.js'
+
+const AT_ONCE = 64
+const value = values['200']
+const load = () => value
+const stale = { ttl: '1h', staleFor: '1h' } as const
+const tagged = { ttl: '1h', tags: ['tag'] } as const
+
+export default async () => {
+  const all = await open()
+  const { client, cache, peers } = all
+  await fill(all, value, AT_ONCE)
+  for (let n = 0; n < AT_ONCE; n++) {
+    await cache.getOrSet(`stale:${n}`, load, stale)
+    await cache.getOrSet(`tagged:${n}`, load, tagged)
+  }
+  const ours = (name: string, operation: (lane: number) => Promise<unknown>) => ({
+    name,
+    role: 'ours' as const,
+    measure: inProcess(AT_ONCE, operation)
+  })
+  const comparison = await compare({
+    path: 'cache-get-or-set',
+    title: 'cache.getOrSet, a hit of 200 B',
+    packages: ['redis', ...packages],
+    atOnce: AT_ONCE,
+    goals: [
+      { against: 'limit', wanted: 0.9 },
+      { against: 'best peer', wanted: 1.5 }
+    ],
+    candidates: [
+      {
+        name: 'GET and JSON.parse by hand',
+        role: 'limit',
+        measure: inProcess(AT_ONCE, async (n) => JSON.parse((await client.get(`raw:${keyOf(n)}`))!))
+      },
+      ours('getOrSet', (n) => cache.getOrSet(keyOf(n), load, '1h')),
+      ours('with staleFor', (n) => cache.getOrSet(`stale:${n}`, load, stale)),
+      ours('with a tag', (n) => cache.getOrSet(`tagged:${n}`, load, tagged)),
+      ...peers
+        .filter(({ getOrSet }) => getOrSet !== undefined)
+        .map((peer) => ({
+          name: peer.name,
+          role: 'peer' as const,
+          measure: inProcess(AT_ONCE, (n) => peer.getOrSet!(named(peer, n), load))
+        }))
+    ]
+  })
+  return [comparison]
+}
