@@ -64,7 +64,8 @@ const entrance =
   async () => ({ app: await open({ rateLimit }), load: async () => ({ requests: [login] }) })
 
 export const logsIn = entrance(false)
-export const logsInGuarded = entrance({ login: limit })
+// All log in from one address.
+export const logsInGuarded = entrance({ login: limit, guard: { freeAccounts: 1000 } })
 
 export const limits: Server = async () => {
   const app = await open({ rateLimit: { global: limit } })
