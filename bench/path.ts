@@ -9,12 +9,14 @@ export type Path = () => Promise<readonly Result[]>
 const rounded = (_: string, value: unknown) =>
   typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value
 
+process.once('disconnect', () => process.exit(1))
 const { default: measure }: { default: Path } = await import(`./paths/${process.argv[2]}.js`)
 await mkdir('bench/results', { recursive: true })
 const results = await measure()
 for (const result of results)
   await writeFile(`bench/results/${result.path}.json`, JSON.stringify(result, rounded))
-process.send!(results.some((result) => 'candidates' in result))
 // Some peers have no way to end their connections.
-process.disconnect()
-process.exit()
+process.send!(
+  results.some((result) => 'candidates' in result),
+  () => process.exit()
+)

@@ -17,16 +17,17 @@ if (!existsSync('bench/node_modules'))
 rmSync('.bench', { recursive: true, force: true })
 run('npx', ['tsc', '-p', 'bench'])
 symlinkSync('../../bench/node_modules', '.bench/bench/node_modules')
-
 mkdirSync('.bench/samples')
 
+// Who ends it ends the Redis and the process that it has started.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 const all = readdirSync('bench/paths').map((file) => file.replace(/\.ts$/, ''))
 const asked = process.argv.slice(2)
 for (const path of asked.length > 0 ? asked : all) {
   console.log(path)
   // What the compiler makes of the same code differs from process to process, by up to half.
-  let processes = Number(process.env.BENCH_PROCESSES ?? 5)
-  while (processes-- > 0) if (!(await measure(path))) processes = 0
+  for (let left = Number(process.env.BENCH_PROCESSES ?? 5); left > 0; left--)
+    if (!(await measure(path))) break
 }
 
 run('npx', ['biome', 'format', '--write', 'bench/results'])
