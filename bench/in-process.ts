@@ -1,26 +1,13 @@
 import type { Sample } from './harness.js'
-
-/** How long a candidate works in each round, in ms. */
-const SLICE = 300
+import { paced } from './paced.js'
 
 /**
  * Measures what this process does, `atOnce` at a time; `operation` is told which of them it is. What it answers is true,
  * since a failure or a miss is other work: it may be quick.
  */
-export function inProcess(atOnce: number, operation: (lane: number) => Promise<unknown>) {
-  // How many take that long is found out once: the clock is not asked between two operations.
-  let operations = 10 * atOnce
-  let known = false
-  return async (): Promise<Sample> => {
-    let sample = await slice(atOnce, operation, operations)
-    while (!known) {
-      known = operations / sample.rate > SLICE / 2000
-      operations = Math.ceil((sample.rate * SLICE) / 1000)
-      sample = await slice(atOnce, operation, operations)
-    }
-    return sample
-  }
-}
+export const inProcess = (atOnce: number, operation: (lane: number) => Promise<unknown>) =>
+  // The clock is not asked between two operations.
+  paced(atOnce, 300, (operations) => slice(atOnce, operation, operations))
 
 async function slice(
   atOnce: number,

@@ -36,12 +36,12 @@ const SCHEME = /^Bearer(?: |$)/i
 const CREDENTIALS = /^Bearer +([\w.~+/-]+=*)$/i
 
 /** The token of an Authorization header. Other schemes are no credentials of ours. */
-function bearerToken(authorization: string | undefined): string {
-  if (authorization === undefined || !SCHEME.test(authorization))
-    throw new RedisAuthError('FST_REDIS_AUTH_INVALID_ACCESS_TOKEN')
+function bearerToken(authorization = ''): string {
   const [, token] = CREDENTIALS.exec(authorization) ?? []
-  if (token === undefined) throw invalidAccessToken()
-  return token
+  if (token !== undefined) return token
+  throw SCHEME.test(authorization)
+    ? invalidAccessToken()
+    : new RedisAuthError('FST_REDIS_AUTH_INVALID_ACCESS_TOKEN')
 }
 
 /** The claims that {@link FastifyInstance.authenticate} has put in a request, and nobody else. */

@@ -1,6 +1,6 @@
 import type { FastifyRequest, RouteOptions } from 'fastify'
 import { type Wishes, wishesOf } from './cache-control.js'
-import { isTooLong, pathOf, pathTag, routeKey } from './key.js'
+import { places, routeKey } from './key.js'
 import { sentHeader } from './sent-header.js'
 import { list, type RouteCacheSettings } from './settings.js'
 
@@ -16,10 +16,10 @@ export function questions(route: RouteOptions, settings: RouteCacheSettings) {
   const { auth, tags } = settings
   // Routes of one path that Fastify tells apart by version, host or the like.
   const constraints = Object.entries(route.constraints ?? {}).map(([name, value]) => `${name} ${value}`)
+  const placeOf = places(settings, constraints)
   return (request: FastifyRequest): Question | string => {
     const { headers } = request
     const wishes = wishesOf(headers)
-    const path = pathOf(request)
     // No target has a fragment (RFC 9112, section 3.2), but Node takes it, and Fastify reads it as query.
     if (request.url.includes('#')) return 'fragment'
     if (auth === 'bypass' && sentHeader(request, 'authorization') !== undefined) return 'authorization'
@@ -29,10 +29,11 @@ export function questions(route: RouteOptions, settings: RouteCacheSettings) {
     if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined)
       return 'precondition'
     if (wishes.noStore) return 'no-store'
-    if (isTooLong(path)) return 'uri-too-long'
+    const place = placeOf(request)
+    if (place.tooLong) return 'uri-too-long'
     return {
-      key: routeKey(request, settings, constraints),
-      tags: [pathTag(path), ...list(typeof tags === 'function' ? tags(request) : tags)],
+      key: routeKey(place, request, settings),
+      tags: [place.tag, ...list(typeof tags === 'function' ? tags(request) : tags)],
       wishes
     }
   }

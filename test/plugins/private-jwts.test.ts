@@ -287,26 +287,19 @@ function parses(work: () => unknown): number {
   return times
 }
 
-t.test('a key remembers the last 5000 tokens that it verified, a secret none', async (t) => {
-  const key = newKey('k', 'ES256')
-  const [jwt] = await open({ keys: [key] })
-  const token = (n: number) => jws(key, { ...payload, sub: String(n) })
-  const first = token(0)
-  const verify = () => t.equal(jwt.verify(first).sub, '0')
-  t.not(parses(verify), 0)
-  t.equal(parses(verify), 0, 'remembered')
-  for (let n = 1; n < 5000; n++) jwt.verify(token(n))
-  t.equal(parses(verify), 0, 'as long as there is room')
-  for (let n = 5000; n < 10_000; n++) jwt.verify(token(n))
-  t.not(parses(verify), 0, 'and no longer')
-
-  const [ofSecret] = await open()
-  const own = ofSecret.sign(payload as AccessClaims)
-  for (let n = 0; n < 3; n++)
-    t.not(
-      parses(() => ofSecret.verify(own)),
-      0
-    )
+t.test('a key, or a secret, remembers the last 5000 tokens that it verified', async (t) => {
+  for (const options of [{ keys: [newKey('k', 'ES256')] }, {}]) {
+    const [jwt] = await open(options)
+    const token = (n: number) => jwt.sign({ ...payload, sub: String(n) } as AccessClaims)
+    const first = token(0)
+    const verify = () => t.equal(jwt.verify(first).sub, '0')
+    t.not(parses(verify), 0)
+    t.equal(parses(verify), 0, 'remembered')
+    for (let n = 1; n < 5000; n++) jwt.verify(token(n))
+    t.equal(parses(verify), 0, 'as long as there is room')
+    for (let n = 5000; n < 10_000; n++) jwt.verify(token(n))
+    t.not(parses(verify), 0, 'and no longer')
+  }
 })
 
 t.test('a flood of forgeries makes nothing good refused', async (t) => {

@@ -1,0 +1,28 @@
+import { overHttp } from '../http/over-http.js'
+import type { Path } from '../path.js'
+
+const measure: Path = async () => [
+  await overHttp({
+    path: 'guarded-route-session',
+    title: "A guarded route whose session is looked up: check: 'session'",
+    packages: ['fastify', 'redis', 'fast-jwt', '@fastify/session', 'connect-redis', '@redis/client', 'better-auth'],
+    servers: [
+      { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'bySession'] },
+      { name: 'a hook with fast-jwt and one read', role: 'limit', server: ['by-hand', 'hookAndRead'] },
+      { name: '@fastify/session', role: 'peer', server: ['fastify-session', 'guarded'] },
+      {
+        name: 'better-auth, getSession in a route',
+        role: 'peer',
+        server: ['better-auth', 'getSessionInRoute']
+      },
+      { name: 'better-auth over HTTP', role: 'peer', server: ['better-auth', 'getSession'] }
+    ],
+    goals: [
+      { against: 'limit', wanted: 0.95 },
+      { against: '@fastify/session', wanted: 1.6 },
+      { against: 'better-auth over HTTP', wanted: 12 }
+    ]
+  })
+]
+
+export default measure

@@ -1,0 +1,37 @@
+import { overHttp } from '../http/over-http.js'
+import type { Path } from '../path.js'
+
+const measure: Path = async () => [
+  await overHttp({
+    path: 'guarded-route',
+    title: 'A guarded route: HS256, revocations by the feed',
+    packages: ['fastify', 'fast-jwt', '@fastify/jwt'],
+    servers: [
+      { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'byFeed'] },
+      { name: 'a hook with fast-jwt', role: 'limit', server: ['by-hand', 'hook'] },
+      { name: 'a hook with fast-jwt and its cache', role: 'limit', server: ['by-hand', 'hookCached'] },
+      { name: '@fastify/jwt', role: 'peer', server: ['fastify-jwt', 'jwtVerify'] }
+    ],
+    goals: [
+      { against: 'limit', wanted: 0.95 },
+      { against: '@fastify/jwt', wanted: 1.05 }
+    ]
+  }),
+  await overHttp({
+    path: 'guarded-route-es256',
+    title: 'A guarded route: ES256, revocations by the feed',
+    packages: ['fastify', 'fast-jwt', '@fastify/jwt'],
+    servers: [
+      { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'byFeedES256'] },
+      { name: 'a hook with fast-jwt and its cache', role: 'limit', server: ['by-hand', 'hookES256'] },
+      { name: '@fastify/jwt with a cache', role: 'peer', server: ['fastify-jwt', 'jwtVerifyES256Cached'] },
+      { name: '@fastify/jwt', role: 'peer', server: ['fastify-jwt', 'jwtVerifyES256'] }
+    ],
+    goals: [
+      { against: 'limit', wanted: 0.95 },
+      { against: '@fastify/jwt', wanted: 1.8 }
+    ]
+  })
+]
+
+export default measure
