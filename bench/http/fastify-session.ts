@@ -3,7 +3,7 @@ import fastifySession from '@fastify/session'
 import { RedisStore } from 'connect-redis'
 import Fastify from 'fastify'
 // connect-redis 9 needs a newer one than we do.
-import { createClient } from '@redis/client'
+import { createClient } from 'redis-5'
 import { LoginBody } from '../../routes/auth/schemas.js'
 import { get, login, newUsers, type Server, secret, url } from './server.js'
 

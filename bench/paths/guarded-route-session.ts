@@ -5,7 +5,7 @@ const measure: Path = async () => [
   await overHttp({
     path: 'guarded-route-session',
     title: "A guarded route whose session is looked up: check: 'session'",
-    packages: ['fastify', 'redis', 'fast-jwt', '@fastify/session', 'connect-redis', '@redis/client', 'better-auth'],
+    packages: ['fastify', 'redis', 'fast-jwt', '@fastify/session', 'connect-redis', 'redis-5', 'better-auth'],
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'bySession'] },
       { name: 'a hook with fast-jwt and one read', role: 'limit', server: ['by-hand', 'hookAndRead'] },

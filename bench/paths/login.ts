@@ -5,7 +5,7 @@ const measure: Path = async () => [
   await overHttp({
     path: 'login',
     title: 'A login, without the hashing of its password',
-    packages: ['fastify', 'redis', 'fast-jwt', '@fastify/session', 'connect-redis', '@redis/client', 'better-auth'],
+    packages: ['fastify', 'redis', 'fast-jwt', '@fastify/session', 'connect-redis', 'redis-5', 'better-auth'],
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'logsIn'] },
       {
