@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes } from '../crypto/random-bytes.js'
 import type { Commands } from '../redis/commands.js'
 import { Unavailable } from '../redis/failure.js'
 import type { Script } from '../redis/script.js'

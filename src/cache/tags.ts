@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes } from '../crypto/random-bytes.js'
 import type { Commands } from '../redis/commands.js'
 import { tagKey } from '../redis/keys.js'
 import { NO_TAGS, type Text } from './entry.js'

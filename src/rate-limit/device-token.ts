@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { decodeBase64url } from '../crypto/base64url.js'
 import { keyOf, MAC_BYTES, mac } from '../crypto/mac.js'
+import { randomBytes } from '../crypto/random-bytes.js'
 
 /**
  * A device token is base64url of

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { hash } from '../crypto/hash.js'
+import { randomBytes } from '../crypto/random-bytes.js'
 import { RedisAuthError } from '../errors.js'
 import { LogEvent, type Logger } from '../log.js'
 import { newDevice, openDeviceToken, sealDeviceToken } from './device-token.js'

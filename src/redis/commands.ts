@@ -104,8 +104,9 @@ export class Commands {
 
   /** Runs a script on its one key. */
   script<T>(script: Script, key: string, args: readonly Argument[]): Promise<T> {
+    const type = script.inBytes ? 'bytes' : this.#manner.reply
     const work = (client: RedisClient) =>
-      runScript((command) => dispatch(client, key, command, this.#manner.reply), script, key, args)
+      runScript((command) => dispatch(client, key, command, type), script, key, args)
     const reply = this.#bounded(work) as Promise<T>
     return script.reads ? reply : this.#tell(reply, [key])
   }

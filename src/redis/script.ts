@@ -7,6 +7,8 @@ export interface Script {
   readonly sha1: string
   /** Whether it changes nothing. */
   readonly reads: boolean
+  /** Whether strings in its replies are Buffers, whoever runs it. */
+  readonly inBytes: boolean
 }
 
 /**
@@ -19,10 +21,11 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function text(ms) return string.format('%.0f', ms) end
 `
 
-export const defineScript = (source: string, { reads = false } = {}): Script => ({
+export const defineScript = (source: string, { reads = false, inBytes = false } = {}): Script => ({
   source,
   sha1: createHash('sha1').update(source).digest('hex'),
-  reads
+  reads,
+  inBytes
 })
 
 /** Runs a script by its SHA-1; a server that does not know it yet (a new one, a restarted one, SCRIPT FLUSH) is sent the source. */

@@ -4,24 +4,26 @@ import type { Script } from './script.js'
 
 /**
  * Runs a script that does nothing after the time at which we stop waiting for it, and then replies LATE: what a frozen
- * server does when it thaws was answered long ago. Its reply begins with an outcome and the time of Redis.
+ * server does when it thaws was answered long ago. Its reply begins with an outcome and the time of Redis in ms.
  */
-export async function runTimely<Reply extends [string, ...unknown[]]>(
+export async function runTimely<Outcome extends string, Rest extends unknown[]>(
   commands: Commands,
   script: Script,
   key: string,
   args: (deadline: number) => readonly (string | number)[]
-): Promise<Reply> {
+): Promise<readonly [outcome: Outcome, now: number, ...Rest]> {
   const { clock, timeout } = commands
   const attempt = async () => {
     const list = args(Math.ceil(clock.now() + timeout)).map(String)
-    const reply = await commands.script<Reply | ['LATE', string]>(script, key, list).catch(refused)
-    clock.observe(Number(reply[1]))
-    return reply
+    type Reply = [outcome: string | Buffer, now: string | Buffer, ...Rest]
+    const [outcome, time, ...rest] = await commands.script<Reply>(script, key, list).catch(refused)
+    const now = Number(time)
+    clock.observe(now)
+    return [String(outcome) as Outcome | 'LATE', now, ...rest] as const
   }
-  let reply = await attempt()
+  let [outcome, ...rest] = await attempt()
   // The clock of Redis was set, or another server took over: nothing was done, and the reply has put our clock right.
-  if (reply[0] === 'LATE') reply = await attempt()
-  if (reply[0] === 'LATE') throw new Unavailable('timeout')
-  return reply as Reply
+  if (outcome === 'LATE') [outcome, ...rest] = await attempt()
+  if (outcome === 'LATE') throw new Unavailable('timeout')
+  return [outcome, ...rest]
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes } from '../crypto/random-bytes.js'
 import { type Duration, toMilliseconds } from '../duration.js'
 import { RedisAuthError } from '../errors.js'
 import type { RedisClock } from '../redis/clock.js'

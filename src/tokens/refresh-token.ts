@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { decodeBase64url } from '../crypto/base64url.js'
 import { hash } from '../crypto/hash.js'
 import { keyOf, MAC_BYTES, mac } from '../crypto/mac.js'
+import { randomBytes } from '../crypto/random-bytes.js'
 
 /**
  * A refresh token is base64url of

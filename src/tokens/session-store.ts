@@ -3,25 +3,12 @@ import { refused } from '../redis/failure.js'
 import { userTokensKey } from '../redis/keys.js'
 import type { Script } from '../redis/script.js'
 import { runTimely } from '../redis/timely.js'
-import { packDetails, type SessionDetails, unpackDetails } from './session-details.js'
+import { packDetails, type SessionDetails } from './session-details.js'
+import { readRecord, type SessionRecord } from './session-record.js'
 import * as scripts from './session-scripts.js'
 
 /** What Redis says of a presented refresh token. */
 export type Outcome = 'ROTATED' | 'REPLAY' | 'STALE' | 'REUSED' | 'HEALED' | 'NONE'
-
-/** A session as Redis holds it; times in ms since the epoch, by the clock of Redis. */
-export interface SessionRecord {
-  readonly generation: number
-  readonly created: number
-  readonly rotated: number
-  /** The earlier of the idle and the absolute end. */
-  readonly expires: number
-  readonly ends: number
-  readonly details: SessionDetails
-}
-
-/** What a list tells of a session. */
-export type ListedSession = Omit<SessionRecord, 'generation' | 'ends'>
 
 export interface StoreSettings {
   readonly commands: Commands
@@ -53,15 +40,16 @@ export class SessionStore {
     sessionId: string,
     details: SessionDetails,
     after: number
-  ): Promise<{ now: number; expires: number; evicted: string[] }> {
-    const { refreshTtl, sessionTtl, maxSessions } = this.#settings
-    const reply = await this.#timely<['ISSUED', string, string, string, ...string[]]>(
+  ): Promise<{ created: number; expires: number; evicted: string[] }> {
+    const { commands, refreshTtl, sessionTtl, maxSessions } = this.#settings
+    const [, , begun, ...evicted] = await runTimely<'ISSUED', [string, ...string[]]>(
+      commands,
       scripts.issue,
-      userId,
+      this.#key(userId),
       (deadline) => [sessionId, refreshTtl, sessionTtl, maxSessions, deadline, packDetails(details), after]
     )
-    const [, , created, expires, ...evicted] = reply
-    return { now: Number(created), expires: Number(expires), evicted }
+    const created = Number(begun)
+    return { created, expires: created + Math.min(refreshTtl, sessionTtl), evicted }
   }
 
   /** Rotates a session by the token of a generation, or says why not. */
@@ -92,49 +80,37 @@ export class SessionStore {
 
   /** Whether a session exists. One that has expired may still: an access token never outlives its session, so its own end tells. */
   async exists(userId: string, sessionId: string): Promise<boolean> {
-    const key = userTokensKey(this.#settings.keyPrefix, userId)
+    const key = this.#key(userId)
     return (await this.#settings.commands.send(key, ['HEXISTS', key, sessionId]).catch(refused)) === 1
   }
 
-  async list(userId: string): Promise<(ListedSession & { id: string })[]> {
-    type Reply = [string, string, string, string, string][]
-    const sessions = await this.#run<Reply>(scripts.list, userId, [String(this.#settings.refreshTtl)])
-    return sessions.map(([id, created, rotated, expires, tail]) => ({
-      id,
-      created: Number(created),
-      rotated: Number(rotated),
-      expires: Number(expires),
-      details: unpackDetails(tail)
-    }))
+  /** The live sessions of a user. */
+  async list(userId: string): Promise<(SessionRecord & { id: string })[]> {
+    const { commands, refreshTtl } = this.#settings
+    const [now, fields] = await commands
+      .script<[Buffer, Buffer[]]>(scripts.list, this.#key(userId), [])
+      .catch(refused)
+    const sessions: (SessionRecord & { id: string })[] = []
+    for (let n = 0; n < fields.length; n += 2) {
+      const record = readRecord(fields[n + 1]!, refreshTtl)
+      if (record !== undefined && Number(now) < record.expires)
+        sessions.push({ id: String(fields[n]), ...record })
+    }
+    return sessions
   }
 
   async #present(userId: string, sessionId: string, generation: number, dry: boolean): Promise<Answer> {
     const { commands, refreshTtl, grace } = this.#settings
-    type Reply = [Outcome, string, number, string, string, string, string, string]
-    const reply = await this.#timely<Reply>(scripts.rotate, userId, (deadline) => [
-      ...[sessionId, generation, refreshTtl, grace, deadline, dry ? 1 : 0, commands.timeout],
-      ...commands.outages().flatMap(({ began, ended }) => [Math.ceil(began), Math.floor(ended)])
-    ])
-    const [outcome, now, current, created, rotated, expires, ends, tail] = reply
-    if (outcome === 'NONE') return { outcome, now: Number(now), session: undefined }
-    const session = {
-      generation: current,
-      created: Number(created),
-      rotated: Number(rotated),
-      expires: Number(expires),
-      ends: Number(ends),
-      details: unpackDetails(tail)
-    }
-    return { outcome, now: Number(now), session }
-  }
-
-  #timely<T extends [string, ...unknown[]]>(
-    script: Script,
-    userId: string,
-    args: (deadline: number) => (string | number)[]
-  ): Promise<T> {
-    const { commands, keyPrefix } = this.#settings
-    return runTimely(commands, script, userTokensKey(keyPrefix, userId), args)
+    const [outcome, now, record] = await runTimely<Outcome, [Buffer?]>(
+      commands,
+      scripts.rotate,
+      this.#key(userId),
+      (deadline) => [
+        ...[sessionId, generation, refreshTtl, grace, deadline, dry ? 1 : 0, commands.timeout],
+        ...commands.outages().flatMap(({ began, ended }) => [Math.ceil(began), Math.floor(ended)])
+      ]
+    )
+    return { outcome, now, session: record && readRecord(record, refreshTtl) }
   }
 
   /** Runs a script that ends sessions; it tells how many were live, and the time. */
@@ -146,13 +122,12 @@ export class SessionStore {
   ): Promise<[count: number, now: string, cutoff?: string]> {
     const { commands, refreshTtl } = this.#settings
     const args = [sessionId, String(refreshTtl), ...more]
-    const reply = await this.#run<[number, string]>(script, userId, args)
+    const reply = await commands.script<[number, string]>(script, this.#key(userId), args).catch(refused)
     commands.clock.observe(Number(reply[1]))
     return reply
   }
 
-  #run<T>(script: Script, userId: string, args: readonly string[]): Promise<T> {
-    const { commands, keyPrefix } = this.#settings
-    return commands.script<T>(script, userTokensKey(keyPrefix, userId), args).catch(refused)
+  #key(userId: string): string {
+    return userTokensKey(this.#settings.keyPrefix, userId)
   }
 }

@@ -1,4 +1,4 @@
-import type { ListedSession } from './session-store.js'
+import type { SessionRecord } from './session-record.js'
 
 /** A session in a user's list. It holds nothing that could be used as a credential. */
 export interface Session {
@@ -15,7 +15,7 @@ export interface Session {
   label: string | null
 }
 
-export const describe = (id: string, { created, rotated, expires, details }: ListedSession): Session => ({
+export const describe = (id: string, { created, rotated, expires, details }: SessionRecord): Session => ({
   id,
   createdAt: new Date(created),
   lastUsedAt: new Date(rotated),

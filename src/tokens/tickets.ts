@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { decodeBase64url } from '../crypto/base64url.js'
 import { deriveKey } from '../crypto/derive-key.js'
 import { hash } from '../crypto/hash.js'
 import { keyOf, mac } from '../crypto/mac.js'
+import { randomBytes } from '../crypto/random-bytes.js'
 import { type Duration, toMilliseconds } from '../duration.js'
 import type { Commands } from '../redis/commands.js'
 import { refused } from '../redis/failure.js'
@@ -96,8 +96,7 @@ export class Tickets {
     const opened = this.#open(ticket, purpose)
     if (opened === undefined) return null
     const mac = codeMac(opened.key, opened.random, code)
-    type Reply = ['NONE' | 'WRONG' | 'CONSUMED', string, string]
-    const [outcome, , data] = await runTimely<Reply>(
+    const [outcome, , data] = await runTimely<'NONE' | 'WRONG' | 'CONSUMED', [string]>(
       this.#settings.commands,
       scripts.consume,
       this.#name(opened.random),

@@ -129,11 +129,11 @@ export class TokenManager {
     const sessionId = sessionIdOf(secret)
     const details = describeSession(context, label, current === undefined ? fixed : {})
     const after = this.#endings.cutoff(userId)
-    const { now, expires, evicted } = await this.#sessions.issue(userId, sessionId, details, after)
+    const { created, expires, evicted } = await this.#sessions.issue(userId, sessionId, details, after)
     await this.#endings.tell(userId, evicted, 'max-sessions', context)
     this.#events.emit('issue', context, { userId, sessionId })
     const token = { userId, generation: 0, secret }
-    return this.#pair(token, sessionId, { now, expires, created: now }, current ?? fixed)
+    return this.#pair(token, sessionId, { now: created, expires, created }, current ?? fixed)
   }
 
   /**
