@@ -30,6 +30,11 @@ export class Listeners<Events extends { [Event in keyof Events]: unknown[] }> {
     })
   }
 
+  /** Whether anybody listens. */
+  has(event: keyof Events & string): boolean {
+    return this.#emitter.listenerCount(`:${event}`) > 0
+  }
+
   emit<E extends keyof Events & string>(event: E, ...args: Events[E]): void {
     // With a colon: an event called "error" is nothing special here.
     this.#emitter.emit(`:${event}`, ...args)

@@ -122,18 +122,18 @@ export class AccessTokens {
     const { jwts, accessTtl, issuer, audience } = this.#settings
     const iat = Math.floor(now / 1000)
     const exp = Math.floor(Math.min(now + accessTtl, expires) / 1000)
-    const own = Object.fromEntries(Object.entries(claims).filter(([name]) => !RESERVED.has(name)))
-    const accessToken = jwts[0].sign({
-      ...own,
+    const token: AccessClaims = {
       sub: userId,
       sid: sessionId,
       iat,
       exp,
       auth_time: Math.floor(created / 1000),
-      jti: `${Math.floor(now)}-${randomBytes(9).toString('base64url')}`,
-      ...(issuer !== undefined && { iss: issuer }),
-      ...(audience !== undefined && { aud: audience })
-    })
+      jti: `${Math.floor(now)}-${randomBytes(9).toString('base64url')}`
+    }
+    if (issuer !== undefined) token.iss = issuer
+    if (audience !== undefined) token.aud = audience
+    for (const name of Object.keys(claims)) if (!RESERVED.has(name)) token[name] = claims[name]
+    const accessToken = jwts[0].sign(token)
     return { accessToken, expiresIn: exp - iat }
   }
 

@@ -69,12 +69,14 @@ export class TokenEvents {
     { ip, userAgent }: RequestContext,
     details: Details<TokenEventMap[E][0]>
   ): void {
+    const subscribed = channels.get(event)!
+    if (!subscribed.hasSubscribers && !this.#listeners.has(event)) return
     const message = {
       ...(ip !== undefined && { ip }),
       ...(userAgent !== undefined && { userAgent }),
       ...details
     }
     this.#listeners.emit(event, ...([message] as TokenEventMap[E]))
-    channels.get(event)!.publish(message)
+    subscribed.publish(message)
   }
 }
