@@ -19,11 +19,12 @@ export const authRoutes: FastifyPluginAsync<{ settings: Settings }> = async (sco
     if (error instanceof RedisAuthError) reply.headers(error.headers)
   })
   // On the way out, so that it holds for errors too, whatever error handler the host sets and whenever.
-  scope.addHook('onSend', async (_request, reply) => {
+  scope.addHook('onSend', (_request, reply, _payload, done) => {
     reply.header('cache-control', 'no-store')
     const { statusCode } = reply
     if (statusCode === 401 && !reply.hasHeader('www-authenticate')) reply.header('www-authenticate', 'Bearer')
     if (statusCode === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', '1')
+    done()
   })
   const cookie = settings.routes?.cookie
   const transport = cookie === undefined ? bodyTransport : await cookieTransport(scope, cookie)
