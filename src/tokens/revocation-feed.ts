@@ -147,11 +147,12 @@ export class RevocationFeed {
     erase: () => Promise<T>
   ): Promise<T> {
     const { clock } = this.#settings.commands
-    const now = clock.now()
-    const asked = { userId, spared, cutoff: Math.floor(now) }
-    const takeBack = this.#revoked.assume(asked, now)
+    const asked = { userId, spared, cutoff: Math.floor(clock.now()) }
+    const takeBack = this.#revoked.assume(asked)
     const erased = await erase().catch((error) => {
+      this.#add([asked])
       this.#keep([asked])
+      takeBack()
       throw error
     })
     // Our clock may be ahead of Redis: what began after its cutoff is not revoked.

@@ -353,6 +353,35 @@ t.test('an entry that was lost is put back, also when a later one has hidden the
   t.strictSame(erased, [{ userId: 'ada', sessionId: 's1' }])
 })
 
+t.test('what is assumed until Redis tells is not announced', async (t) => {
+  const at = await redis(t)
+  const { feed, commands, key } = await feedAt(t, at)
+  const client = await observer(t, at.url)
+  commands.clock.observe(Date.now() + 900)
+  let erase = (_: { cutoff: number }) => {}
+  const ended = feed.enforceForUser(
+    'ada',
+    undefined,
+    () => new Promise<{ cutoff: number }>((resolve) => (erase = resolve))
+  )
+  t.ok(feed.covers('ada', 's', commands.clock.now() - 5), 'it is in force at once')
+  for (const session of ['s1', 's2'])
+    await client.xAdd(key, '*', { user: 'bob', session, cutoff: '', spared: '' })
+  await until(() => feed.covers('bob', 's2', 0))
+  // The whole of the feed is looked at.
+  const [first] = await client.xRange(key, '-', '+')
+  await client.xDel(key, first!.id)
+  await until(async () => (await client.xLen(key)) === 2)
+  const cutoff = Date.now() - 5
+  erase({ cutoff })
+  await ended
+  const entries = await client.xRange(key, '-', '+')
+  t.strictSame(
+    entries.map(({ message }) => message.cutoff),
+    ['', '', String(cutoff)]
+  )
+})
+
 t.test('after a reconnect only what the feed has lost is announced again', async (t) => {
   if (embedded(t)) return
   const at = await redis(t)
