@@ -112,6 +112,22 @@ t.test('a session that begins after all were revoked is not revoked with them', 
   }
 })
 
+t.test('a logout of all is answered when its millisecond is over, however early timers are', async (t) => {
+  const { feed, commands } = await feedAt(t, await redis(t))
+  const { clock } = commands
+  let early = 0
+  for (let turn = 0; turn < 1500; turn++) {
+    const { cutoff } = await feed.enforceForUser('ada', undefined, async () => ({
+      cutoff: Math.floor(clock.now())
+    }))
+    if (clock.now() < cutoff + 1) early++
+  }
+  t.equal(early, 0)
+  const start = performance.now()
+  await feed.enforceForUser('ada', undefined, async () => ({ cutoff: clock.now() + 60_000 }))
+  t.ok(performance.now() - start < 5000, 'a clock that was set back is not waited for')
+})
+
 t.test('a session that begins with a clock that was set back is not taken for a revoked one', async (t) => {
   const at = await redis(t)
   const { tokens, client, keyPrefix } = await follow(t, at)
