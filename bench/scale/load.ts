@@ -19,6 +19,8 @@ export const assumed = {
 const ACCESS_TTL = 600
 /** How long revocations are kept in a process, and in the stream. */
 const [IN_PROCESS, IN_STREAM] = [ACCESS_TTL + 60, ACCESS_TTL + 300]
+/** Each minute, when the stream is trimmed, its last 10 s are read once more. */
+const READ_AGAIN = 1 + 10 / 60
 const AUDIT_ENTRIES = 100_000
 const MINUTE = 60
 
@@ -32,7 +34,8 @@ export function load(sessions: number, units: ReturnType<typeof measuredUnits>) 
   const processes = Math.max(2, Math.ceil(requests / assumed.requestsOfProcess))
   const all = (of: 'commands' | 'cpu') =>
     refreshes * units.refresh[of] + logins * units.login[of] + logouts * units.logout[of]
-  const feedCores = processes * units.redisForFollower(logouts)
+  const toRead = logouts * READ_AGAIN
+  const feedCores = processes * units.redisForFollower(toRead)
   const cores = all('cpu') + feedCores
   const limits = refreshes * MINUTE * units.limit
   const resident = sessions * units.resident
@@ -55,9 +58,10 @@ export function load(sessions: number, units: ReturnType<typeof measuredUnits>) 
     processes,
     revocations: logouts * IN_STREAM,
     heap: logouts * IN_PROCESS * units.revocation,
+    deletedAgain: processes * logouts * IN_PROCESS,
     feedCores,
-    follower: units.follower(logouts),
-    sentToFollowers: processes * units.sentToFollower(logouts),
+    follower: units.follower(toRead),
+    sentToFollowers: processes * units.sentToFollower(toRead),
     lookUpCores,
     shardsWithLookUps: shards(resident + limits, cores - feedCores + lookUpCores)
   }

@@ -3,18 +3,20 @@ import { amount, table } from '../tables.js'
 import { assumed, load } from './load.js'
 import { measuredUnits, type Sources } from './units.js'
 
+type Load = { sessions: number } & ReturnType<typeof load>
+
 /** docs/scale.md with its tables made anew: of what was measured, and of what is assumed. */
 export function scalePage(page: string, tallies: readonly Tally[]): string {
   const sources: Sources = []
   const units = measuredUnits(tallies, sources)
   const loads = assumed.sessions.map((sessions) => ({ sessions, ...load(sessions, units) }))
-  type Load = (typeof loads)[number]
   const bySessions = (cells: Record<string, (load: Load) => string>) =>
     table(
       ['sessions', ...Object.keys(cells)],
       loads.map((load) => [amount(load.sessions), ...Object.values(cells).map((cell) => cell(load))])
     )
   const tables = {
+    verdict: verdict(loads.at(-1)!),
     assumed: table(
       ['assumed', ''],
       [
@@ -49,7 +51,8 @@ export function scalePage(page: string, tallies: readonly Tally[]): string {
       'heap of each process': ({ heap }) => bytes(heap),
       'core of each process': ({ follower }) => percent(follower),
       'core of its Redis': ({ feedCores }) => percent(feedCores),
-      'sent a second': ({ sentToFollowers }) => bytes(sentToFollowers * 1000)
+      'sent a second': ({ sentToFollowers }) => bytes(sentToFollowers * 1000),
+      'deleted again after an outage': ({ deletedAgain }) => amount(Math.round(deletedAgain))
     }),
     'look-ups': bySessions({
       'guarded requests a second': ({ requests }) => amount(requests),
@@ -62,6 +65,19 @@ export function scalePage(page: string, tallies: readonly Tally[]): string {
     const [before, rest] = page.split(begin) as [string, string]
     return `${before}${begin}\n\n${text}\n\n${end}${rest.split(end)[1]}`
   }, page)
+}
+
+/** What the greatest number of sessions comes to. */
+function verdict({
+  sessions,
+  resident,
+  commands,
+  cores,
+  shards,
+  feedCores,
+  shardsWithLookUps
+}: Load): string {
+  return `${amount(sessions)} sessions take ${bytes(resident)} of memory, ${amount(commands)} commands a second and ${amount(cores)} cores of Redis: ${amount(shards)} shards. Of these the feed of revocations, which no shard can share with another, takes ${percent(feedCores)} of a core. With a look-up a request instead of the feed: ${amount(shardsWithLookUps)} shards.`
 }
 
 const percent = (share: number) => `${amount(share * 100)} %`

@@ -24,7 +24,7 @@ export function measuredUnits(tallies: readonly Tally[], sources: Sources) {
   /** Of one process that follows the feed, by the revocations a second: as far apart as the two that were measured. */
   function following(what: string, column: string, share = 1) {
     const [idle, busy] = [0, 100].map((rate) => {
-      const row = `10 instances, ${rate} revocations a second`
+      const row = `100 instances, ${rate} revocations a second`
       return figure(`${what}, ${rate} revocations a second`, 'feed-instances', row, column) / share
     }) as [number, number]
     return (rate: number) => idle + ((busy - idle) / 100) * rate
@@ -44,7 +44,7 @@ export function measuredUnits(tallies: readonly Tally[], sources: Sources) {
       '100000 revocations',
       'heap, bytes each'
     ),
-    redisForFollower: following('Redis for 10 processes, ms a second', 'CPU of Redis, ms a second', 10_000),
+    redisForFollower: following('Redis for 100 processes, ms a second', 'CPU of Redis, ms a second', 100_000),
     follower: following('each of them, ms a second', 'CPU of each instance, ms a second', 1000),
     sentToFollower: following('to each of them, KB a second', 'from Redis to each, KB a second')
   }

@@ -2,7 +2,8 @@ import { CLOCK, defineScript } from '../redis/script.js'
 
 /**
  * Adds revocations to the feed. ARGV: how long one is kept, in ms, and of each its four fields. The feed is trimmed by
- * the time of Redis: no clock of an app server can take out what others have yet to read.
+ * the time of Redis: no clock of an app server can take out what others have yet to read. And by whole minutes: those
+ * who follow it read more when it has not grown by what is new alone.
  *
  * An id is never before the last one. Where that is of a clock that was set back, or of another server, nothing would be
  * trimmed until its time has come, so the feed begins anew: those who follow it put back what they know.
@@ -13,7 +14,7 @@ if newest and tonumber(string.match(newest[1], '^%d+')) > now + 60000 then redis
 for i = 2, #ARGV, 4 do
   redis.call('XADD', KEYS[1], '*', 'user', ARGV[i], 'session', ARGV[i + 1], 'cutoff', ARGV[i + 2], 'spared', ARGV[i + 3])
 end
-redis.call('XTRIM', KEYS[1], 'MINID', text(now - ARGV[1]))
+redis.call('XTRIM', KEYS[1], 'MINID', text(now - now % 60000 - ARGV[1]))
 return 'OK'`)
 
 /**

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
 import { nameOf, type Revocation } from './revocation.js'
-import { isBefore, type Page, RevocationStream, timeOf } from './revocation-stream.js'
+import { type End, isBefore, type Page, RevocationStream, timeOf } from './revocation-stream.js'
 import { RevokedSet } from './revoked-set.js'
 
 export interface FeedSettings {
@@ -32,7 +32,7 @@ export interface FeedStatus {
 const POLL_INTERVAL = 1000
 const MAX_AGE = 3000
 const BATCH = 500
-/** What was written just before a failover may come in with an earlier time than what was read. */
+/** How far behind what was read is looked for what was lost or came in late. */
 const OVERLAP = 10_000
 /** How much longer than a token lives what was revoked is held in memory; and in the stream, whose readers may have been away. */
 const MARGIN = 60_000
@@ -52,10 +52,9 @@ export class RevocationFeed {
   readonly #revoked = new RevokedSet()
   readonly #unacknowledged = new Map<string, Revocation>()
   #following: boolean
-  #cursor = '0-0'
-  /** What the last read saw, and whether this process has added to the feed since. */
-  #seen = ''
-  #added = false
+  /** How far it was read, and what this process has added since. */
+  #end: End = { last: '0-0', length: 0 }
+  #added: Revocation[] = []
   /** Whether the next read goes back to the beginning, and whether it is followed by deleting everything again. */
   #fromStart = true
   #eraseAll = false
@@ -107,6 +106,7 @@ export class RevocationFeed {
   /** Reads what was missed, by a process that was suspended or has just begun to follow. Throws FST_REDIS_AUTH_UNAVAILABLE when it has followed nothing yet. */
   async catchUp(): Promise<void> {
     const followed = this.#followed
+    if (!this.#following) this.#fromStart = true
     try {
       await this.#read()
       this.#following = true
@@ -147,25 +147,29 @@ export class RevocationFeed {
     erase: () => Promise<T>
   ): Promise<T> {
     const { clock } = this.#settings.commands
-    const now = clock.now()
-    const asked = { userId, spared, cutoff: Math.floor(now) }
-    const takeBack = this.#revoked.assume(asked, now)
+    const asked = { userId, spared, cutoff: Math.floor(clock.now()) }
+    const takeBack = this.#revoked.assume(asked)
     const erased = await erase().catch((error) => {
+      this.#add([asked])
       this.#keep([asked])
+      takeBack()
       throw error
     })
     // Our clock may be ahead of Redis: what began after its cutoff is not revoked.
     takeBack()
     await this.enforce([{ userId, spared, cutoff: erased.cutoff }], async () => {})
-    // A session that begins after this answer must not fall into the millisecond that is revoked.
-    if (clock.now() < erased.cutoff + 1) await sleep(1)
+    // A session that begins after this answer must not fall into the millisecond that is revoked. Timers may be early.
+    const over = performance.now() + Math.min(1, erased.cutoff + 1 - clock.now())
+    while (performance.now() < over) await sleep(1)
     return erased
   }
 
   #add(revocations: readonly Revocation[]): void {
     const now = this.#settings.commands.clock.now()
-    for (const revocation of revocations) this.#revoked.add(revocation, now)
-    this.#added = true
+    for (const revocation of revocations) {
+      this.#revoked.add(revocation, now)
+      this.#added.push(revocation)
+    }
   }
 
   /** Keeps what Redis has not acknowledged, the latest 10,000: their callers know that they failed. */
@@ -191,9 +195,10 @@ export class RevocationFeed {
   #tick(): void {
     const { commands, accessTtl } = this.#settings
     this.#revoked.prune(commands.clock.now() - accessTtl - MARGIN)
-    if (commands.away) return
-    this.#sendUnacknowledged()
-    if (this.#following || this.#fromStart) this.#read().catch(() => {})
+    if (!commands.away) this.#sendUnacknowledged()
+    if (!commands.away && (this.#following || this.#fromStart)) this.#read().catch(() => {})
+    // Who does not read now begins from the start, and has nothing to look for.
+    else this.#added = []
   }
 
   #sendUnacknowledged(): void {
@@ -232,49 +237,58 @@ export class RevocationFeed {
     return this.#reading
   }
 
-  async #readToEnd(): Promise<void> {
+  /**
+   * Reads what is new: from the latest entry that was read, which must be there still, and by as much as the stream has
+   * grown. Else something was lost, or came in behind that entry, as after a failover, or was trimmed: then `again` goes
+   * back by the overlap, and looks for all that is known of that time.
+   */
+  async #readToEnd(again = false): Promise<void> {
     const { commands, accessTtl } = this.#settings
     const began = performance.now()
+    const end = this.#end
     const fromStart = this.#fromStart
     this.#fromStart = false
-    const since = fromStart
-      ? commands.clock.now() - accessTtl - STREAM_MARGIN
-      : timeOf(this.#cursor) - OVERLAP
+    const onward = !fromStart && !again
+    const since = fromStart ? commands.clock.now() - accessTtl - STREAM_MARGIN : timeOf(end.last) - OVERLAP
     // What this process knows by now, it has sent or read before it sends this.
-    const known = this.#revoked.since(since)
+    const known = onward ? this.#added : this.#revoked.since(since)
+    this.#added = []
     const found = new RevokedSet()
-    // A feed that is as it was before something was added has lost it.
-    const seen = fromStart || this.#added ? '' : this.#seen
-    this.#added = false
-    let start: string | undefined = String(Math.max(0, Math.floor(since)))
+    const ids: string[] = []
+    let start: string | undefined = onward ? end.last : String(Math.max(0, Math.floor(since)))
     let page: Page
     do {
-      page = await this.#stream.read(start, seen)
+      page = await this.#stream.read(start, onward && ids.length === 0 ? end : undefined)
       // Another server, or the same one without the feed: it does not know what this process has read.
-      if (!fromStart && isBefore(page.last, this.#cursor)) {
+      if (!fromStart && isBefore(page.last, end.last)) {
         this.#fromStart = true
         this.#eraseAll = true
         return this.#readToEnd()
       }
       for (const { id, revocation } of page.entries) {
+        ids.push(id)
+        if (revocation === undefined) continue
         // An id may be of a clock that was set back; what it revoked is not younger than it is.
         this.#revoked.add(revocation, Math.min(timeOf(id), commands.clock.now()))
         found.add(revocation, 0)
       }
       start = page.next
     } while (start !== undefined)
-    const unchanged = page.seen === seen
-    this.#cursor = page.last
-    this.#seen = page.seen
-    this.#readAt = began
-    if (unchanged) return
     if (page.overflows !== this.#overflowing) this.#turn(page.overflows)
     if (page.overflows) {
+      this.#readAt = began
       // What is not held is not in the way either: each session is looked up now.
       this.#revoked.clear()
       this.#fromStart = true
       return
     }
+    const changed = page.last !== end.last || page.length !== end.length
+    const missed = ids[0] !== end.last || page.length !== end.length + ids.length - 1
+    if (onward && changed && missed) return this.#readToEnd(true)
+    this.#end = { last: page.last, length: page.length }
+    this.#readAt = began
+    // A later page may hold what was added meanwhile.
+    this.#added = this.#added.filter((revocation) => !found.includes(revocation))
     // Redis is given back what it has lost. After an interruption it is told again to delete all that is known to be revoked.
     const all = fromStart && this.#eraseAll
     if (all) this.#eraseAll = false

@@ -4,15 +4,19 @@ import { revocationsKey } from '../redis/keys.js'
 import * as scripts from './feed-scripts.js'
 import { packRevocation, type Revocation, unpackRevocation } from './revocation.js'
 
-/** A page of the stream, the oldest first. */
-export interface Page {
+/** Where the stream ends. As long as that is the same there is nothing to read. */
+export interface End {
   /** The id of the latest entry of all. */
   readonly last: string
-  /** The length and that id: as long as neither changes, there is nothing to read. */
-  readonly seen: string
+  readonly length: number
+}
+
+/** A page of the stream, the oldest first. */
+export interface Page extends End {
   /** Whether the stream is longer than anybody reads; then there are no entries. */
   readonly overflows: boolean
-  readonly entries: readonly { readonly id: string; readonly revocation: Revocation }[]
+  /** What is no revocation, somebody else has written. */
+  readonly entries: readonly { readonly id: string; readonly revocation: Revocation | undefined }[]
   /** Where the next page starts; undefined after the last. */
   readonly next: string | undefined
 }
@@ -44,21 +48,21 @@ export class RevocationStream {
     await this.#commands.script(scripts.announce, this.#key, args).catch(refused)
   }
 
-  /** The page that starts with an id or a time in ms; without entries when the stream is as it was `seen`. */
-  async read(start: string, seen: string): Promise<Page> {
+  /** The page that starts with an id or a time in ms; without entries when the stream still ends as it did. */
+  async read(start: string, ended?: End): Promise<Page> {
     type Reply = [string, number, string, [string, string[]][]]
+    const seen = ended === undefined ? '' : `${ended.length} ${ended.last}`
     const args = [start, String(PAGE), String(this.#maxEntries), seen, String(this.#kept)]
     const [now, length, last, rows] = await this.#commands
       .script<Reply>(scripts.read, this.#key, args)
       .catch(refused)
     // Also where nobody logs in or refreshes, tokens are held against the time of Redis, and not of one that was suspended.
     this.#commands.clock.observe(Number(now))
-    const entries = rows.flatMap(([id, [, user, , session, , cutoff, , spared]]) => {
-      const revocation = unpackRevocation([user, session, cutoff, spared] as string[])
-      return revocation === undefined ? [] : [{ id, revocation }]
+    const entries = rows.map(([id, [, user, , session, , cutoff, , spared]]) => {
+      return { id, revocation: unpackRevocation([user, session, cutoff, spared] as string[]) }
     })
     const next = rows.length === PAGE ? `(${rows.at(-1)![0]}` : undefined
-    return { last, seen: `${length} ${last}`, overflows: length > this.#maxEntries, entries, next }
+    return { last, length, overflows: length > this.#maxEntries, entries, next }
   }
 }
 

@@ -25,23 +25,18 @@ export class RevokedSet {
     if ('cutoff' in revocation) {
       if (known !== undefined && (known.revocation as OfUser).cutoff > revocation.cutoff)
         latest = known.revocation
-      const others = (this.#ofUsers.get(revocation.userId) ?? []).filter((other) => nameOf(other) !== name)
+      const others = this.#others(revocation.userId, known?.revocation)
       this.#ofUsers.set(revocation.userId, [...others, latest as OfUser])
     }
     this.#entries.delete(name)
     this.#entries.set(name, { revocation: latest, at: Math.max(at, known?.at ?? 0) })
   }
 
-  /** Adds what is assumed until Redis tells, and answers how to take it back. */
-  assume(revocation: Revocation, at: number): () => void {
-    const name = nameOf(revocation)
-    const known = this.#entries.get(name)
-    this.add(revocation, at)
-    return () => {
-      if (this.#entries.get(name)?.revocation !== revocation) return
-      this.#delete(name, revocation)
-      if (known !== undefined) this.add(known.revocation, known.at)
-    }
+  /** Covers what is assumed until Redis tells, and answers how to take it back. It is not one of those that were announced. */
+  assume(revocation: OfUser): () => void {
+    const { userId } = revocation
+    this.#ofUsers.set(userId, [...this.#others(userId), revocation])
+    return () => this.#leave(userId, revocation)
   }
 
   /** Whether all that a revocation covers is covered. */
@@ -52,7 +47,7 @@ export class RevokedSet {
 
   /** Whether a session, or a token issued for it, of `time` has been revoked; so has one whose time is none. */
   covers(userId: string, sessionId: string, time: number): boolean {
-    if (this.#entries.size === 0) return false
+    if (this.#entries.size === 0 && this.#ofUsers.size === 0) return false
     if (this.#entries.has(nameOf({ userId, sessionId }))) return true
     const ofUser = this.#ofUsers.get(userId) ?? []
     return ofUser.some(({ cutoff, spared }) => spared !== sessionId && !(time > cutoff))
@@ -67,15 +62,19 @@ export class RevokedSet {
   prune(time: number): void {
     for (const [name, { revocation, at }] of this.#entries) {
       if (at >= time) return
-      this.#delete(name, revocation)
+      this.#entries.delete(name)
+      this.#leave(revocation.userId, revocation)
     }
   }
 
-  #delete(name: string, { userId }: Revocation): void {
-    this.#entries.delete(name)
-    const left = this.#ofUsers.get(userId)?.filter((other) => nameOf(other) !== name) ?? []
-    if (left.length > 0) this.#ofUsers.set(userId, left)
+  #leave(userId: string, revocation: Revocation): void {
+    const others = this.#others(userId, revocation)
+    if (others.length > 0) this.#ofUsers.set(userId, others)
     else this.#ofUsers.delete(userId)
+  }
+
+  #others(userId: string, than?: Revocation): OfUser[] {
+    return (this.#ofUsers.get(userId) ?? []).filter((revocation) => revocation !== than)
   }
 
   clear(): void {

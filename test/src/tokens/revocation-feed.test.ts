@@ -112,6 +112,22 @@ t.test('a session that begins after all were revoked is not revoked with them', 
   }
 })
 
+t.test('a logout of all is answered when its millisecond is over, however early timers are', async (t) => {
+  const { feed, commands } = await feedAt(t, await redis(t))
+  const { clock } = commands
+  let early = 0
+  for (let turn = 0; turn < 1500; turn++) {
+    const { cutoff } = await feed.enforceForUser('ada', undefined, async () => ({
+      cutoff: Math.floor(clock.now())
+    }))
+    if (clock.now() < cutoff + 1) early++
+  }
+  t.equal(early, 0)
+  const start = performance.now()
+  await feed.enforceForUser('ada', undefined, async () => ({ cutoff: clock.now() + 60_000 }))
+  t.ok(performance.now() - start < 5000, 'a clock that was set back is not waited for')
+})
+
 t.test('a session that begins with a clock that was set back is not taken for a revoked one', async (t) => {
   const at = await redis(t)
   const { tokens, client, keyPrefix } = await follow(t, at)
@@ -353,6 +369,60 @@ t.test('an entry that was lost is put back, also when a later one has hidden the
   t.strictSame(erased, [{ userId: 'ada', sessionId: 's1' }])
 })
 
+t.test('what a process adds and Redis loses at once is put back, whatever others have added', async (t) => {
+  const at = await redis(t)
+  const { feed, erased, key } = await feedAt(t, at)
+  const client = await observer(t, at.url)
+  const others = { user: 'bob', session: 's1', cutoff: '', spared: '' }
+  await client.xAdd(key, '*', others)
+  await until(() => feed.status.entries === 1)
+  for (const [session, more] of [
+    ['s2', false],
+    ['s3', true]
+  ] as const) {
+    await feed.enforce([{ userId: 'ada', sessionId: session }], nothing)
+    const [lost] = await client.xRevRange(key, '+', '-', { COUNT: 1 })
+    const losing = client.multi().xDel(key, lost!.id)
+    if (more) losing.xAdd(key, '*', { ...others, session: 's4' })
+    await losing.exec()
+    await until(
+      () => erased.some((revocation) => (revocation as { sessionId: string }).sessionId === session),
+      1500
+    )
+  }
+  t.equal(feed.status.entries, 4)
+  t.equal(await client.xLen(key), 4)
+})
+
+t.test('what is assumed until Redis tells is not announced', async (t) => {
+  const at = await redis(t)
+  const { feed, commands, key } = await feedAt(t, at)
+  const client = await observer(t, at.url)
+  commands.clock.observe(Date.now() + 900)
+  let erase = (_: { cutoff: number }) => {}
+  const ended = feed.enforceForUser(
+    'ada',
+    undefined,
+    () => new Promise<{ cutoff: number }>((resolve) => (erase = resolve))
+  )
+  t.ok(feed.covers('ada', 's', commands.clock.now() - 5), 'it is in force at once')
+  for (const session of ['s1', 's2'])
+    await client.xAdd(key, '*', { user: 'bob', session, cutoff: '', spared: '' })
+  await until(() => feed.covers('bob', 's2', 0))
+  // The whole of the feed is looked at.
+  const [first] = await client.xRange(key, '-', '+')
+  await client.xDel(key, first!.id)
+  await until(async () => (await client.xLen(key)) === 2)
+  const cutoff = Date.now() - 5
+  erase({ cutoff })
+  await ended
+  const entries = await client.xRange(key, '-', '+')
+  t.strictSame(
+    entries.map(({ message }) => message.cutoff),
+    ['', '', String(cutoff)]
+  )
+})
+
 t.test('after a reconnect only what the feed has lost is announced again', async (t) => {
   if (embedded(t)) return
   const at = await redis(t)
@@ -375,24 +445,96 @@ t.test('after a reconnect only what the feed has lost is announced again', async
   )
 })
 
+/** Counts the entries that each poll of a feed reads from now on. */
+function readBy({ commands }: { commands: Commands }): number[] {
+  const read: number[] = []
+  const script = commands.script.bind(commands)
+  commands.script = async <T>(...args: Parameters<typeof script>): Promise<T> => {
+    const reply = await script<unknown>(...args)
+    if (Array.isArray(reply)) read.push(reply[3].length)
+    return reply as T
+  }
+  return read
+}
+
 t.test('a feed in which nothing happens is not read again', async (t) => {
   const at = await redis(t)
   const [one, two] = [await feedAt(t, at), await feedAt(t, at)]
   const sessions = Array.from({ length: 20 }, (_, n) => ({ userId: 'ada', sessionId: `s${n}` }))
   await one.feed.enforce(sessions, nothing)
   await until(() => two.feed.status.entries === 20)
-  const read: number[] = []
-  const script = two.commands.script.bind(two.commands)
-  two.commands.script = async <T>(...args: Parameters<typeof script>): Promise<T> => {
-    const reply = await script<[string, number, string, unknown[]]>(...args)
-    read.push(reply[3].length)
-    return reply as T
-  }
+  const read = readBy(two)
   await until(() => read.length >= 2)
   await one.feed.enforce([{ userId: 'bob', sessionId: 's' }], nothing)
   await until(() => two.feed.covers('bob', 's', 0))
-  t.strictSame([...new Set(read)], [0, 21])
+  t.strictSame([...new Set(read)], [0, 2], 'nothing, or what is new and the entry before it')
   t.strictSame(two.erased, [], 'and nothing was taken for lost')
+})
+
+t.test(
+  'of a busy feed each poll reads what is new and the entry before it, whoever adds to it',
+  async (t) => {
+    const at = await redis(t)
+    const [one, two] = [await feedAt(t, at), await feedAt(t, at)]
+    let added = 0
+    const add = ({ feed }: typeof one, count: number) =>
+      feed.enforce(
+        Array.from({ length: count }, () => ({ userId: 'ada', sessionId: `s${added++}` })),
+        nothing
+      )
+    await add(one, 100)
+    await until(() => two.feed.status.entries === 100)
+    await two.feed.catchUp()
+    const read = readBy(two)
+    for (const [ours, others] of [
+      [0, 30],
+      [20, 0],
+      [10, 20],
+      [1500, 700]
+    ] as const) {
+      read.length = 0
+      await Promise.all([add(one, others), add(two, ours)])
+      await two.feed.catchUp()
+      t.equal(two.feed.status.entries, added)
+      const total = read.reduce((sum, count) => sum + count, 0)
+      // The poll of this second may have come between.
+      const polls = read.filter((count) => count > 0).length
+      t.ok(
+        total > ours + others && total <= ours + others + polls,
+        `${total} of ${ours + others} in ${polls}`
+      )
+    }
+    t.strictSame([...one.erased, ...two.erased], [], 'and nothing was taken for lost')
+  }
+)
+
+t.test('what came in behind what was read is found by the next poll', async (t) => {
+  const at = await redis(t)
+  const { feed, erased, key, commands } = await feedAt(t, at)
+  const client = await observer(t, at.url)
+  const now = Math.floor(commands.clock.now())
+  const entry = (ms: number, session: string) =>
+    [`${now + ms}-0`, { user: 'ada', session, cutoff: '', spared: '' }] as const
+  /** The feed as another server has it. */
+  const become = async (...entries: ReturnType<typeof entry>[]) => {
+    const multi = client.multi().del(key)
+    for (const [id, fields] of entries) multi.xAdd(key, id, fields)
+    await multi.exec()
+  }
+  await become(entry(-3000, 's1'), entry(-1000, 's3'))
+  await until(() => feed.status.entries === 2)
+  await become(entry(-3000, 's1'), entry(-2000, 's2'), entry(-1000, 's3'), entry(0, 's4'))
+  await until(() => feed.status.entries === 4, 1500)
+  t.strictSame(erased, [], 'nothing was lost')
+  // Two were lost and two came in late, so that it is as long as if nothing had happened.
+  const late = [entry(-900, 's5'), entry(-800, 's6')]
+  await become(entry(-3000, 's1'), entry(-2000, 's2'), ...late, entry(1, 's7'))
+  await until(() => feed.status.entries === 7, 1500)
+  await until(() => erased.length === 2)
+  t.strictSame(
+    erased,
+    ['s3', 's4'].map((sessionId) => ({ userId: 'ada', sessionId }))
+  )
 })
 
 t.test('a process that was suspended reads the feed before it lets anybody through', async (t) => {
@@ -454,10 +596,11 @@ t.test('the feed is trimmed by the time of Redis alone', async (t) => {
   const { feed, key, commands } = await feedAt(t, at)
   const client = await observer(t, at.url)
   const [now] = (await client.sendCommand(['TIME'])) as [string, string]
-  const ago = (ms: number) => `${Number(now) * 1000 - ms}-0`
   const fields = { user: 'bob', session: 's', cutoff: '', spared: '' }
-  await client.xAdd(key, ago(ACCESS_TTL + 302_000), fields)
-  await client.xAdd(key, ago(ACCESS_TTL + 290_000), fields)
+  // By whole minutes: as long as it is not trimmed, who follows it can tell from its length that nothing is missing.
+  const minute = Math.floor(Number(now) / 60) * 60_000 - ACCESS_TTL - 300_000
+  await client.xAdd(key, `${minute - 1}-0`, fields)
+  await client.xAdd(key, `${minute}-0`, fields)
   // An app server whose clock is a day ahead.
   const real = Date.now
   t.intercept(Date, 'now', { value: () => real() + 86_400_000, configurable: true })
