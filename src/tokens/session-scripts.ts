@@ -104,11 +104,12 @@ return { expires and now < expires and 1 or 0, text(now) }`)
 
 /**
  * Ends all sessions of a user that began up to ARGV[3], but for the one in ARGV[1]. ARGV[2]: refreshTtl. Answers how many
- * were live, the time, and the time up to which their tokens are revoked: later than now when the clock was set back.
+ * were live, the time, and the time up to which their tokens are revoked: later than that when the clock was set back.
  */
 export const revokeUser = defineScript(`${PRELUDE}
 local refresh_ttl, last = tonumber(ARGV[2]), tonumber(ARGV[3])
-local revoked, ended, cutoff, records = 0, {}, now, redis.call('HGETALL', KEYS[1])
+-- Of the millisecond that runs only what has begun: what begins after this is not revoked.
+local revoked, ended, cutoff, records = 0, {}, now - 1, redis.call('HGETALL', KEYS[1])
 for i = 1, #records, 2 do
   local expires, _, created, rotated = open(records[i + 1], refresh_ttl)
   local live = expires and now < expires

@@ -177,7 +177,9 @@ export class TokenManager {
       whose
     )
     const successor = { userId, generation: session.generation, secret }
-    return this.#pair(successor, sessionId, { ...session, now }, current ?? session.details.claims)
+    // A replay leaves no trace of its time: a logout-all in the same millisecond would not know of its token.
+    const times = { ...session, now: outcome === 'REPLAY' ? now - 1 : now }
+    return this.#pair(successor, sessionId, times, current ?? session.details.claims)
   }
 
   /** The session that a refresh token could be exchanged in now, with its user; null when there is none. Changes nothing. */

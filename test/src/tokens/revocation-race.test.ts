@@ -111,3 +111,17 @@ t.test('no token works after its revocation has returned, and none stops working
     t.ok(counts.worked > 10 && counts.refused > 10, 'both were seen')
   }
 })
+
+t.test('a logout of all ends a token that was replayed in the same millisecond', async (t) => {
+  const { tokens, url, keyPrefix } = await openSessions(t)
+  const { tokens: elsewhere } = await openSessions(t, {}, { url, keyPrefix })
+  for (let n = 0; n < 300; n++) {
+    const { refreshToken } = await tokens.issue({ id: 'ada' })
+    await tokens.rotate(refreshToken)
+    const replayed = tokens.rotate(refreshToken).catch(() => undefined)
+    await elsewhere.revokeUser('ada')
+    const { accessToken } = (await replayed) ?? {}
+    if (accessToken === undefined) continue
+    t.equal(await codeOf(elsewhere.verify(accessToken, { check: 'feed' })), 'FST_REDIS_AUTH_SESSION_REVOKED')
+  }
+})
