@@ -103,23 +103,24 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 return { expires and now < expires and 1 or 0, text(now) }`)
 
 /**
- * Ends all sessions of a user that began up to ARGV[3], but for the one in ARGV[1]. ARGV[2]: refreshTtl. Answers how many
- * were live, the time, and the time up to which their tokens are revoked: later than that when the clock was set back.
+ * Ends all sessions of a user, but for the one in ARGV[1] and those that began after ARGV[3]; '' where there is no such.
+ * ARGV[2]: refreshTtl. Answers how many were live, the time, and the time up to which their tokens are revoked: later
+ * than that when the clock was set back. Ids are read only where some may stay: that takes as long again.
  */
 export const revokeUser = defineScript(`${PRELUDE}
-local refresh_ttl, last = tonumber(ARGV[2]), tonumber(ARGV[3])
+local refresh_ttl, last, all = tonumber(ARGV[2]), tonumber(ARGV[3]) or math.huge, ARGV[1] .. ARGV[3] == ''
+local ids, records = all and {} or redis.call('HKEYS', KEYS[1]), redis.call('HVALS', KEYS[1])
 -- Of the millisecond that runs only what has begun: what begins after this is not revoked.
-local revoked, ended, cutoff, records = 0, {}, now - 1, redis.call('HGETALL', KEYS[1])
-for i = 1, #records, 2 do
-  local expires, _, created, rotated = open(records[i + 1], refresh_ttl)
+local revoked, cutoff = 0, now - 1
+for i, record in ipairs(records) do
+  local expires, _, created, rotated = open(record, refresh_ttl)
   local live = expires and now < expires
-  if records[i] ~= ARGV[1] and not (live and created > last) then
-    ended[#ended + 1] = records[i]
+  if ids[i] ~= ARGV[1] and not (live and created > last) then
     if live then revoked, cutoff = revoked + 1, math.max(cutoff, created, rotated) end
+    if not all then redis.call('HDEL', KEYS[1], ids[i]) end
   end
 end
-if 2 * #ended == #records then redis.call('UNLINK', KEYS[1])
-else for _, id in ipairs(ended) do redis.call('HDEL', KEYS[1], id) end end
+if all then redis.call('UNLINK', KEYS[1]) end
 return { revoked, text(now), text(cutoff) }`)
 
 /** The sessions of a user, those that have expired too: ids and records in turn. */

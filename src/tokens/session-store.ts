@@ -72,7 +72,7 @@ export class SessionStore {
   async revokeAll(
     userId: string,
     spared = '',
-    until = Number.MAX_SAFE_INTEGER
+    until: number | '' = ''
   ): Promise<{ count: number; cutoff: number }> {
     const [count, , cutoff] = await this.#end(scripts.revokeUser, userId, spared, String(until))
     return { count, cutoff: Number(cutoff) }
