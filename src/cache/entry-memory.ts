@@ -59,6 +59,11 @@ export class EntryMemory {
     this.#codec = codec
   }
 
+  /** How many entries and versions are kept. */
+  get size(): number {
+    return this.#tier.size
+  }
+
   /** Forgets everything. */
   clear(): void {
     this.#tier.clear()

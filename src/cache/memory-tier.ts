@@ -42,9 +42,14 @@ export class MemoryTier {
     this.#kept = new LRUCache({
       maxSize: maxBytes,
       maxEntrySize: Math.ceil(maxBytes * LARGEST),
-      ttlResolution: 0
+      ttlResolution: 1
     })
     this.#watch = watch((names) => (names === null ? this.clear() : this.drop(names)))
+  }
+
+  /** How much is kept. */
+  get size(): number {
+    return this.#kept.size
   }
 
   /** What was kept under this name. */
