@@ -69,6 +69,10 @@ export class Activity {
     this.tell('hit', { key, stale })
   }
 
+  recalled(): void {
+    this.#counts.memoryHits++
+  }
+
   miss(key: string): void {
     this.add('misses')
     this.tell('miss', { key })

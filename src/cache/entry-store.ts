@@ -37,7 +37,7 @@ export class EntryStore {
   /** What the memory knows to be fresh. */
   recall(name: string): Found | undefined {
     const found = this.#memory?.recall(name)
-    if (found !== undefined) this.#activity.add('memoryHits')
+    if (found !== undefined) this.#activity.recalled()
     return found
   }
 
