@@ -42,6 +42,7 @@ export class MemoryTier {
     this.#kept = new LRUCache({
       maxSize: maxBytes,
       maxEntrySize: Math.ceil(maxBytes * LARGEST),
+      // In ms. A look at the clock for each read takes as long as all the rest of it.
       ttlResolution: 1
     })
     this.#watch = watch((names) => (names === null ? this.clear() : this.drop(names)))

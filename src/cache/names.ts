@@ -19,8 +19,7 @@ export class Names {
 
   /** Throws a TypeError for what is no key. */
   of(key: string): string {
-    const known = this.#memory && this.#known.get(key)
-    return known ?? this.#make(key)
+    return (this.#memory && this.#known.get(key)) ?? this.#make(key)
   }
 
   #make(key: string): string {
