@@ -35,6 +35,7 @@ export class Activity {
   readonly #children = new Map<string, Activity>()
   readonly #told: Set<string>
   #listeners: Listeners<CacheEventMap> | undefined
+  /** Of this one alone: hits are many, and sums are seldom asked for. */
   readonly #counts: Record<Counter, number> = {
     hits: 0,
     staleHits: 0,
@@ -60,13 +61,16 @@ export class Activity {
 
   add(counter: Counter, by = 1): void {
     this.#counts[counter] += by
-    this.#parent?.add(counter, by)
   }
 
   hit(key: string, stale: boolean): void {
-    this.add('hits')
-    if (stale) this.add('staleHits')
+    this.#counts.hits++
+    if (stale) this.#counts.staleHits++
     this.tell('hit', { key, stale })
+  }
+
+  recalled(): void {
+    this.#counts.memoryHits++
   }
 
   miss(key: string): void {
@@ -127,8 +131,11 @@ export class Activity {
   }
 
   read(): CacheStats {
-    const { hits, misses } = this.#counts
     const namespaces = Object.fromEntries([...this.#children].map(([path, child]) => [path, child.read()]))
-    return { ...this.#counts, hitRate: hits === 0 ? 0 : hits / (hits + misses), namespaces }
+    const counts = { ...this.#counts }
+    for (const counter of Object.keys(counts) as Counter[])
+      for (const below of Object.values(namespaces)) counts[counter] += below[counter]
+    const { hits, misses } = counts
+    return { ...counts, hitRate: hits === 0 ? 0 : hits / (hits + misses), namespaces }
   }
 }

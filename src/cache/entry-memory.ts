@@ -17,8 +17,8 @@ interface Version {
   readonly version: string | null | undefined
 }
 
-/** About what is kept of an entry beside its value and its texts, and of a tag, in bytes. */
-const [OVERHEAD, VERSION] = [300, 100]
+/** About what is kept of an entry beside its value and its texts, with the name that is remembered of its key, and of a tag, in bytes. */
+const [OVERHEAD, VERSION] = [425, 100]
 
 const textBytes = (text: Text): number => (typeof text === 'string' ? text.length * 2 : text.length)
 
@@ -57,6 +57,11 @@ export class EntryMemory {
     this.commands = commands.telling((names) => this.#tier.drop(names))
     this.#keyPrefix = keyPrefix
     this.#codec = codec
+  }
+
+  /** How many entries and versions are kept. */
+  get size(): number {
+    return this.#tier.size
   }
 
   /** Forgets everything. */

@@ -4,7 +4,7 @@ import type { Commands } from '../redis/commands.js'
 import type { Script } from '../redis/script.js'
 import type { Activity } from './activity.js'
 import type { Codec } from './codec.js'
-import { type Content, isPlain, readContent, readHeader, type Text } from './entry.js'
+import { type Content, isPlain, plainEntry, readContent, readHeader, type Text } from './entry.js'
 import type { EntryMemory } from './entry-memory.js'
 import { AWAY, type Found, freshFound, moment, NO_VERSIONS, NOTHING } from './found.js'
 import * as scripts from './scripts.js'
@@ -34,9 +34,16 @@ export class EntryStore {
     this.#memory = memory
   }
 
+  /** What the memory knows to be fresh. */
+  recall(name: string): Found | undefined {
+    const found = this.#memory?.recall(name)
+    if (found !== undefined) this.#activity.recalled()
+    return found
+  }
+
   /**
-   * What is made of what is there; where Redis does not serve, of nothing. The tags that are named are read along with
-   * it; others that it has take one more round trip. What the memory knows is not asked for, and used at once.
+   * What is made of what Redis knows; where it does not serve, of nothing. The tags that are named are read along with
+   * it; others that it has take one more round trip.
    */
   // By hand instead of await, and with `use` in the last step: each promise costs a twentieth of this hottest path.
   find<T>(
@@ -44,15 +51,13 @@ export class EntryStore {
     name: string,
     tags: readonly string[],
     use: (found: Found) => T | Promise<T>
-  ): T | Promise<T> {
-    const recalled = this.#memory && this.#recall(name)
-    if (recalled !== undefined) return use(recalled)
+  ): Promise<T> {
     if (tags.length > 0 || this.#memory !== undefined)
-      return this.findMany(operation, [name], tags).then(([found]) => use(found!))
+      return this.#ask(operation, [name], tags).then(([found]) => use(found!))
     const askedAt = moment()
     const unread = (error: unknown) => use(this.#unread(operation, error))
     return this.#settings.commands.send<Text | null>(name, ['GET', name]).then((text) => {
-      if (text !== null && isPlain(text)) return use(this.#plain(name, text, askedAt))
+      if (isPlain(text)) return use(this.#plain(name, text, NO_VERSIONS, askedAt))
       const content = readContent(text)
       if (!hasTags(content)) return use(this.#judge(name, text, content, NO_VERSIONS, askedAt))
       return this.#versionsOf([content], NO_VERSIONS).then(
@@ -62,28 +67,34 @@ export class EntryStore {
     }, unread)
   }
 
-  /** What is there under several names, likewise. */
+  /** What is there under several names, in the memory or else in Redis, likewise. */
   async findMany(operation: string, names: readonly string[], tags: readonly string[]): Promise<Found[]> {
-    const recalled = names.map((name) => this.#recall(name))
+    if (this.#memory === undefined) return this.#ask(operation, names, tags)
+    const recalled = names.map((name) => this.recall(name))
     const unknown = names.filter((_, n) => recalled[n] === undefined)
-    if (unknown.length === 0) return recalled as Found[]
+    const asked = unknown.length === 0 ? [] : await this.#ask(operation, unknown, tags)
+    let next = 0
+    return recalled.map((found) => found ?? asked[next++]!)
+  }
+
+  async #ask(operation: string, names: readonly string[], tags: readonly string[]): Promise<Found[]> {
     try {
-      const ask = () => this.#read(unknown, tags)
-      const asked = await (this.#memory === undefined ? ask() : this.#memory.keepAnswers(unknown, ask))
-      return recalled.map((found) => found ?? asked.shift()!)
+      const read = () => this.#read(names, tags)
+      return await (this.#memory === undefined ? read() : this.#memory.keepAnswers(names, read))
     } catch (error) {
       const unread = this.#unread(operation, error)
-      return recalled.map((found) => found ?? unread)
+      return names.map(() => unread)
     }
   }
 
   /** The shortest way, of the most frequent case. */
-  #plain(name: string, text: Text, askedAt: number): Found {
+  #plain(name: string, text: Text, versions: Versions, askedAt: number): Found {
     try {
-      return freshFound(JSON.parse(String(text)), askedAt)
+      const entry = this.#memory && plainEntry(text)
+      return freshFound(JSON.parse(String(text)), entry, versions, askedAt)
     } catch {
       this.#remove(name, text)
-      return { ...NOTHING, replaceable: text, askedAt }
+      return { ...NOTHING, replaceable: text, versions, askedAt }
     }
   }
 
@@ -92,20 +103,19 @@ export class EntryStore {
     return isUnavailable(error) ? AWAY : NOTHING
   }
 
-  #recall(name: string): Found | undefined {
-    const found = this.#memory?.recall(name)
-    if (found !== undefined) this.#activity.add('memoryHits')
-    return found
-  }
-
   async #read(names: readonly string[], tags: readonly string[]): Promise<Found[]> {
     const askedAt = moment()
     const keys = [...names, ...tags.map((tag) => this.#tags.key(tag))]
     const texts = await this.#settings.commands.mget<Text>(keys)
     const versions = readVersions(tags, texts.slice(names.length))
-    const contents = names.map((_, n) => readContent(texts[n]!))
+    const contents = names.map((_, n) => (isPlain(texts[n]!) ? undefined : readContent(texts[n]!)))
     const all = await this.#versionsOf(contents, versions)
-    return contents.map((content, n) => this.#judge(names[n]!, texts[n]!, content, all, askedAt))
+    return names.map((name, n) => {
+      const [content, text] = [contents[n], texts[n]!]
+      return content === undefined
+        ? this.#plain(name, text!, all, askedAt)
+        : this.#judge(name, text, content, all, askedAt)
+    })
   }
 
   /** What a text that Redis has answered is worth. */
@@ -116,11 +126,11 @@ export class EntryStore {
   }
 
   /** The versions of all tags that entries have, of which some are known. */
-  async #versionsOf(contents: readonly Content[], known: Versions): Promise<Versions> {
+  async #versionsOf(contents: readonly (Content | undefined)[], known: Versions): Promise<Versions> {
     const unknown = new Set<string>()
-    for (const { entry } of contents)
-      if (typeof entry === 'object')
-        for (const tag of entry.tags.keys()) if (!known.has(tag)) unknown.add(tag)
+    for (const content of contents)
+      if (typeof content?.entry === 'object')
+        for (const tag of content.entry.tags.keys()) if (!known.has(tag)) unknown.add(tag)
     return unknown.size === 0 ? known : new Map([...known, ...(await this.#tags.read([...unknown]))])
   }
 

@@ -49,7 +49,16 @@ const FAILURE = /^!E (\d+) (\{.*\})\n$/s
 export const NO_TAGS: ReadonlyMap<string, string> = new Map()
 
 /** Whether a text is plain JSON: nothing is to be told of it but its value. */
-export const isPlain = (text: Text): boolean => STARTS_JSON.has(firstByte(text))
+export const isPlain = (text: Text | null): text is Text => text !== null && STARTS_JSON.has(firstByte(text))
+
+export const plainEntry = (text: Text): Entry => ({
+  header: '',
+  fresh: 0,
+  took: 0,
+  format: 'json',
+  tags: NO_TAGS,
+  payload: text
+})
 
 const firstByte = (text: Text): number => (typeof text === 'string' ? text.charCodeAt(0) : text[0]!)
 
@@ -74,7 +83,7 @@ export function readHeader(reply: unknown): Entry | undefined {
 }
 
 function readEntry(text: Text): Entry | 'foreign' {
-  if (isPlain(text)) return { header: '', fresh: 0, took: 0, format: 'json', tags: NO_TAGS, payload: text }
+  if (isPlain(text)) return plainEntry(text)
   if (firstByte(text) !== ENVELOPED) return 'foreign'
   const [header, payload] = firstLine(text)
   const [, fresh, took, format, json] = ENVELOPE.exec(header) ?? []

@@ -53,16 +53,21 @@ export const AWAY: Found = { ...NOTHING, away: true }
 export const isFresh = ({ value, overdue }: Found): boolean => value !== undefined && overdue <= 0
 
 /** A plain value, which is fresh as long as it is there. Written out: copying {@link NOTHING} costs as much as all the rest of a hit. */
-export const freshFound = (value: unknown, askedAt: number): Found => ({
+export const freshFound = (
+  value: unknown,
+  entry: Entry | undefined,
+  versions: Versions,
+  askedAt: number
+): Found => ({
   value,
-  entry: undefined,
+  entry,
   overdue: Number.NEGATIVE_INFINITY,
   took: 0,
   replaceable: '',
   foreign: false,
   lease: undefined,
   failure: undefined,
-  versions: NO_VERSIONS,
+  versions,
   askedAt,
   away: false
 })

@@ -42,9 +42,15 @@ export class MemoryTier {
     this.#kept = new LRUCache({
       maxSize: maxBytes,
       maxEntrySize: Math.ceil(maxBytes * LARGEST),
-      ttlResolution: 0
+      // In ms. A look at the clock for each read takes as long as all the rest of it.
+      ttlResolution: 1
     })
     this.#watch = watch((names) => (names === null ? this.clear() : this.drop(names)))
+  }
+
+  /** How much is kept. */
+  get size(): number {
+    return this.#kept.size
   }
 
   /** What was kept under this name. */

@@ -3,20 +3,23 @@ import { asOptions } from './arguments.js'
 import { NOTHING } from './found.js'
 import type { LoadContext, LoadTask } from './load.js'
 import { LoadBatch, type LoadMany } from './load-batch.js'
-import { type GetOrSetOptions, type LoadPlan, planLoads } from './load-options.js'
+import { type GetOrSetOptions, type LoadDefaults, type LoadPlan, planLoads } from './load-options.js'
 import type { Scope } from './scope.js'
 import { serve } from './serve.js'
 
 /** The most keys that one call of a loader is given. */
 const BATCH = 1000
 
-const MAX_PLANS = 100
+const MAX_TERMS = 100
 const decided = () => {}
+
+/** What a call says of how to load. */
+type Terms<T> = Pick<LoadTask<T>, 'plan' | 'force' | 'ttlOf'>
 
 /** Reads that make what they miss. */
 export class ReadThrough {
   readonly #scope: Scope
-  readonly #plans = new Map<TTL | undefined, LoadPlan>()
+  readonly #terms = new Map<TTL | undefined, Terms<unknown>>()
 
   constructor(scope: Scope) {
     this.#scope = scope
@@ -28,10 +31,11 @@ export class ReadThrough {
     ttl: TTL | GetOrSetOptions<T> | undefined
   ): T | Promise<T> {
     const { entries, encoder, activity, shared } = this.#scope
-    const { plan, force, ttlOf } = this.#planOf(ttl)
+    const { plan, force, ttlOf } = this.#termsOf<T>(ttl)
     const name = this.#scope.name(key)
     const task = { key, name, load, plan, force, ttlOf, decided, entries, encoder, activity }
-    if (force) return serve<T>(task, NOTHING, shared.flights)
+    const known = force ? NOTHING : entries.recall(name)
+    if (known !== undefined) return serve<T>(task, known, shared.flights)
     return entries.find('getOrSet', name, plan.tags, (seen) => serve<T>(task, seen, shared.flights))
   }
 
@@ -46,7 +50,7 @@ export class ReadThrough {
       return new Map([...first, ...(await this.getOrSetMany(unique.slice(BATCH), load, ttl))])
     }
     const { entries, encoder, activity, shared } = this.#scope
-    const { plan, force, ttlOf } = this.#planOf(ttl)
+    const { plan, force, ttlOf } = this.#termsOf<T>(ttl)
     const names = unique.map((key) => this.#scope.name(key))
     const seen = force ? names.map(() => NOTHING) : await entries.findMany('getOrSetMany', names, plan.tags)
     const batch = new LoadBatch<T>(unique, load)
@@ -72,13 +76,19 @@ export class ReadThrough {
     return new Map(unique.flatMap((key, n) => (values[n] === undefined ? [] : [[key, values[n]]])))
   }
 
-  #planOf<T>(given: TTL | GetOrSetOptions<T> | undefined) {
-    const { ttl, force = false, ...rest } = asOptions<GetOrSetOptions<T>>(given)
-    const plan =
-      given === ttl
-        ? this.#planOfTtl(given as TTL | undefined)
-        : planLoads(typeof ttl === 'function' ? rest : { ttl, ...rest }, this.#scope.plan)
-    this.#scope.warnLongLived(plan.ttl)
+  /** Most calls say a ttl and nothing else, and few say many: making the plan takes longer than all the rest of a hit. */
+  #termsOf<T>(given: TTL | GetOrSetOptions<T> | undefined): Terms<T> {
+    if (typeof given === 'object') return this.#termsOfOptions(asOptions<GetOrSetOptions<T>>(given))
+    const known = this.#terms.get(given)
+    if (known !== undefined) return known
+    const plan = this.#plan({ ttl: given })
+    const terms = { plan, force: false, ttlOf: () => plan.ttl }
+    if (this.#terms.size < MAX_TERMS) this.#terms.set(given, terms)
+    return terms
+  }
+
+  #termsOfOptions<T>({ ttl, force = false, ...rest }: GetOrSetOptions<T>): Terms<T> {
+    const plan = this.#plan(typeof ttl === 'function' ? rest : { ttl, ...rest })
     const ttlOf = (value: T): number | undefined => {
       if (typeof ttl !== 'function') return plan.ttl
       const told = ttl(value)
@@ -87,12 +97,9 @@ export class ReadThrough {
     return { plan, force, ttlOf }
   }
 
-  /** Most calls say a ttl and nothing else, and few say many: making the plan takes longer than all the rest of a hit. */
-  #planOfTtl(ttl: TTL | undefined): LoadPlan {
-    const known = this.#plans.get(ttl)
-    if (known !== undefined) return known
-    const plan = planLoads({ ttl }, this.#scope.plan)
-    if (this.#plans.size < MAX_PLANS) this.#plans.set(ttl, plan)
+  #plan(options: LoadDefaults): LoadPlan {
+    const plan = planLoads(options, this.#scope.plan)
+    this.#scope.warnLongLived(plan.ttl)
     return plan
   }
 }

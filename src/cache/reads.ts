@@ -17,8 +17,11 @@ export class Reads {
   }
 
   get<T>(key: string, options?: GetOptions): T | undefined | Promise<T | undefined> {
+    const { entries } = this.#scope
     const name = this.#scope.name(key)
-    return this.#scope.entries.find('get', name, this.#tags(options), (found) => this.#fresh<T>(key, found))
+    const recalled = entries.recall(name)
+    if (recalled !== undefined) return this.#fresh(key, recalled)
+    return entries.find('get', name, this.#tags(options), (found) => this.#fresh<T>(key, found))
   }
 
   async getMany<T>(keys: readonly string[], options?: GetOptions): Promise<Map<string, T>> {
@@ -26,10 +29,10 @@ export class Reads {
     const names = unique.map((key) => this.#scope.name(key))
     const founds = await this.#scope.entries.findMany('getMany', names, this.#tags(options))
     const values = new Map<string, T>()
-    for (const [n, key] of unique.entries()) {
+    unique.forEach((key, n) => {
       const value = this.#fresh<T>(key, founds[n]!)
       if (value !== undefined) values.set(key, value)
-    }
+    })
     return values
   }
 

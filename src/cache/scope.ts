@@ -3,7 +3,7 @@ import { LogEvent, type Logger } from '../log.js'
 import type { Commands } from '../redis/commands.js'
 import { cachePrefix, cacheTreePattern } from '../redis/keys.js'
 import { Activity } from './activity.js'
-import { checkKey, ttlMilliseconds } from './arguments.js'
+import { ttlMilliseconds } from './arguments.js'
 import { Backlog } from './backlog.js'
 import { Codec, type CodecSettings } from './codec.js'
 import { Encoder } from './encoder.js'
@@ -12,6 +12,7 @@ import { EntryStore } from './entry-store.js'
 import { Flights } from './flights.js'
 import { defaultPlan, joinTags, type LoadPlan } from './load-options.js'
 import type { MemorySettings } from './memory-tier.js'
+import { Names } from './names.js'
 import { Tags } from './tags.js'
 
 export interface CacheManagerSettings extends CodecSettings {
@@ -66,6 +67,7 @@ export class Scope {
   readonly shared: Shared
   readonly entries: EntryStore
   readonly encoder: Encoder
+  readonly #names: Names
 
   private constructor(path: string, plan: LoadPlan, activity: Activity, shared: Shared) {
     this.path = path
@@ -76,6 +78,7 @@ export class Scope {
     const { codec, tags, memory, settings } = shared
     this.entries = new EntryStore({ ...settings, codec }, activity, tags, memory)
     this.encoder = new Encoder({ ...settings, codec }, activity)
+    this.#names = new Names(this.prefix, memory)
   }
 
   static root(settings: CacheManagerSettings): Scope {
@@ -93,8 +96,7 @@ export class Scope {
 
   /** A key as Redis knows it. Throws a TypeError for what is no key. */
   name(key: string): string {
-    checkKey(key)
-    return this.prefix + key
+    return this.#names.of(key)
   }
 
   /** The tags of a call and of the namespace. */
