@@ -17,6 +17,9 @@ export async function open() {
 /** Who reads under which key: no two read the same. */
 export const keyOf = (lane: number) => `user:${lane}`
 
+/** A name by hand, as long as ours. */
+export const rawName = (key: string) => `app:cache::${key}`
+
 /** Has all of them hold `value` under the keys of so many lanes. */
 export async function fill(
   { client, cache, peers }: Awaited<ReturnType<typeof open>>,
@@ -24,7 +27,7 @@ export async function fill(
   lanes: number
 ): Promise<void> {
   for (let lane = 0; lane < lanes; lane++) {
-    await client.set(`raw:${keyOf(lane)}`, JSON.stringify(value))
+    await client.set(rawName(keyOf(lane)), JSON.stringify(value))
     await cache.set(keyOf(lane), value)
     for (const peer of peers) await peer.set(named(peer, lane), value)
   }

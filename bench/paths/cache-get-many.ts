@@ -1,4 +1,4 @@
-import { fill, keyOf, named, open } from '../cache/open.js'
+import { fill, keyOf, named, open, rawName } from '../cache/open.js'
 import { packages } from '../cache/peers.js'
 import { values } from '../cache/values.js'
 import { compare } from '../harness.js'
@@ -12,8 +12,7 @@ export default async () => {
   const { client, cache, peers } = all
   await fill(all, values['200'], KEYS)
   const keys = Array.from({ length: KEYS }, (_, n) => keyOf(n))
-  const raw = keys.map((key) => `raw:${key}`)
-  const byHand = async () => (await client.mGet(raw)).map((text) => JSON.parse(text!))
+  const byHand = async () => (await client.mGet(keys.map(rawName))).map((text) => JSON.parse(text!))
   const comparison = await compare({
     path: 'cache-get-many',
     title: `cache.getMany of ${KEYS} keys, 200 B each`,

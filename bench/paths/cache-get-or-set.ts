@@ -1,4 +1,4 @@
-import { fill, keyOf, named, open } from '../cache/open.js'
+import { fill, keyOf, named, open, rawName } from '../cache/open.js'
 import { packages } from '../cache/peers.js'
 import { values } from '../cache/values.js'
 import { compare } from '../harness.js'
@@ -36,7 +36,7 @@ export default async () => {
       {
         name: 'GET and JSON.parse by hand',
         role: 'limit',
-        measure: inProcess(AT_ONCE, async (n) => JSON.parse((await client.get(`raw:${keyOf(n)}`))!))
+        measure: inProcess(AT_ONCE, async (n) => JSON.parse((await client.get(rawName(keyOf(n))))!))
       },
       ours('getOrSet', (n) => cache.getOrSet(keyOf(n), load, '1h')),
       ours('with staleFor', (n) => cache.getOrSet(`stale:${n}`, load, stale)),

@@ -1,4 +1,4 @@
-import { fill, keyOf, named, open } from '../cache/open.js'
+import { fill, keyOf, named, open, rawName } from '../cache/open.js'
 import { packages } from '../cache/peers.js'
 import { type Size, values } from '../cache/values.js'
 import { compare, type Wanted } from '../harness.js'
@@ -28,7 +28,7 @@ async function get(size: Size): Promise<Comparison> {
       {
         name: 'GET and JSON.parse by hand',
         role: 'limit',
-        measure: inProcess(AT_ONCE, async (n) => JSON.parse((await client.get(`raw:${keyOf(n)}`))!))
+        measure: inProcess(AT_ONCE, async (n) => JSON.parse((await client.get(rawName(keyOf(n))))!))
       },
       { name: 'get', role: 'ours', measure: inProcess(AT_ONCE, (n) => cache.get(keyOf(n))) },
       ...peers.map((peer) => ({

@@ -1,4 +1,4 @@
-import { keyOf, named, open } from '../cache/open.js'
+import { keyOf, named, open, rawName } from '../cache/open.js'
 import { packages } from '../cache/peers.js'
 import { values } from '../cache/values.js'
 import { compare } from '../harness.js'
@@ -9,7 +9,7 @@ const value = values['200']
 
 export default async () => {
   const { client, cache, peers } = await open()
-  const byHand = (n: number) => client.set(`raw:${keyOf(n)}`, JSON.stringify(value), { PX: 3_600_000 })
+  const byHand = (n: number) => client.set(rawName(keyOf(n)), JSON.stringify(value), { PX: 3_600_000 })
   const tagged = { ttl: '1h', tags: ['tag'] } as const
   const comparison = await compare({
     path: 'cache-set',
