@@ -32,7 +32,7 @@ export function answerFromCache(
     const { key, wishes } = question
     const offered = acceptWork(key)
     if (offered === undefined && isWithinWork(key)) return () => leaveAlone(request, 'recursion', next)
-    const exchange = { rules, before: reply.getHeaders(), conditions: takeConditions(request) }
+    const exchange = { rules, conditions: takeConditions(request) }
     const since = Date.now()
     const [turn, fwd]: [Turn, Forwarded] = offered
       ? [{ lead: offered }, 'stale']
@@ -55,17 +55,16 @@ export function answerFromCache(
   }
 
   function lookup(request: FastifyRequest, reply: FastifyReply, next: () => void): void {
-    decide(request, reply, next)
-      .catch((err) => {
-        const { method, url } = route
-        const details = { event: LogEvent.routeNotCached, method, url, err }
-        request.log.warn(details, 'This request could not be cached: its handler runs')
-        return () => leaveAlone(request, 'failed', next)
-      })
-      .then((go) => go())
+    const failed = (err: unknown) => {
+      const { method, url } = route
+      const details = { event: LogEvent.routeNotCached, method, url, err }
+      request.log.warn(details, 'This request could not be cached: its handler runs')
+      leaveAlone(request, 'failed', next)
+    }
+    decide(request, reply, next).then((go) => go(), failed)
   }
 
-  enclose(route, lookup, complete)
+  enclose(route, { preHandler: lookup, onSend: complete })
 }
 
 /** RFC 9111, section 5.2.1.7. */

@@ -61,7 +61,7 @@ export function storableAnswer(
   if (directives.has('no-cache')) return 'no-cache'
   if (directives.has('private') && auth !== 'vary') return 'private'
   if (headers['content-range'] !== undefined) return 'partial'
-  if (isEncoded(headers) && !vary.includes('accept-encoding')) return 'encoded'
+  if (isEncoded(headers['content-encoding']) && !vary.includes('accept-encoding')) return 'encoded'
   if (varies.some((name) => !covered.includes(name) && !(setBefore.includes(name) && OTHERS_VARY.test(name))))
     return 'vary'
   if (payload != null && Buffer.byteLength(payload) > maxBytes) return 'too-large'

@@ -39,12 +39,12 @@ const storable = (value: HeaderValue): string | readonly string[] | null => {
   return Array.isArray(value) ? value.map(String) : String(value)
 }
 
-/** Whether a body is compressed, or the like. */
-export const isEncoded = ({ 'content-encoding': encoding }: Headers | StoredAnswer['headers']): boolean =>
+/** Whether a body with this Content-Encoding is compressed, or the like. */
+export const isEncoded = (encoding: HeaderValue | null): boolean =>
   encoding != null && encoding !== 'identity'
 
-export const bodyOf = ({ body, binary }: StoredAnswer): string | Buffer | null =>
-  body !== null && binary ? Buffer.from(body, 'base64') : body
+export const bodyOf = ({ body, binary }: StoredAnswer): string | Buffer | undefined =>
+  body !== null && binary ? Buffer.from(body, 'base64') : (body ?? undefined)
 
 /** How many seconds old an answer is. */
 export const ageOf = ({ date }: StoredAnswer): number => Math.max(0, (Date.now() - date) / 1000)
