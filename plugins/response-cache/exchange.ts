@@ -62,8 +62,6 @@ export function serve(
   outcomes.set(request, { exchange, status, found: { answer: found, body } })
   replay(reply, found)
   reply.header('age', Math.floor(ageOf(found)))
-  // When it was made, as any cache says: by it others tell how old Expires lets it become.
-  reply.header('date', new Date(found.date).toUTCString())
   // It was serialized when it was made: a serializer of the host is not for text.
   reply.serializer(String).send(body)
 }

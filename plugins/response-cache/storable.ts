@@ -73,13 +73,14 @@ export function storableAnswer(
   const declared = freshnessOf(directives, headers.expires, date)
   const ttl = declared === undefined ? seconds : Math.min(seconds ?? declared, declared)
   if (age >= (ttl ?? Number.POSITIVE_INFINITY)) return 'expired'
+  const made = now - age * 1000
   return {
     status,
-    headers: changedHeaders(before, headers),
+    headers: { ...changedHeaders(before, headers), date: new Date(made).toUTCString() },
     body: payload == null ? null : payload.toString(Buffer.isBuffer(payload) ? 'base64' : undefined),
-    ...(Buffer.isBuffer(payload) && { binary: true }),
-    date: now - age * 1000,
+    binary: Buffer.isBuffer(payload),
+    date: made,
     ttl,
-    ...(REVALIDATED.some((name) => directives.has(name)) && { strict: true })
+    strict: REVALIDATED.some((name) => directives.has(name))
   }
 }

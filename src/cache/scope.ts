@@ -12,6 +12,7 @@ import { EntryStore } from './entry-store.js'
 import { Flights } from './flights.js'
 import { defaultPlan, joinTags, type LoadPlan } from './load-options.js'
 import type { MemorySettings } from './memory-tier.js'
+import type { TextSerializer } from './serializer.js'
 import { Tags } from './tags.js'
 
 export interface CacheManagerSettings extends CodecSettings {
@@ -67,13 +68,19 @@ export class Scope {
   readonly entries: EntryStore
   readonly encoder: Encoder
 
-  private constructor(path: string, plan: LoadPlan, activity: Activity, shared: Shared) {
+  private constructor(
+    path: string,
+    plan: LoadPlan,
+    activity: Activity,
+    shared: Shared,
+    codec = shared.codec
+  ) {
     this.path = path
     this.prefix = cachePrefix(shared.settings.keyPrefix, path)
     this.plan = plan
     this.activity = activity
     this.shared = shared
-    const { codec, tags, memory, settings } = shared
+    const { tags, memory, settings } = shared
     this.entries = new EntryStore({ ...settings, codec }, activity, tags, memory)
     this.encoder = new Encoder({ ...settings, codec }, activity)
   }
@@ -82,9 +89,11 @@ export class Scope {
     return new Scope('', defaultPlan(settings.ttl), new Activity(settings.log), share(settings))
   }
 
-  below(name: string, plan: LoadPlan): Scope {
+  /** @param serializer of its values, if they are not written as all others are */
+  below(name: string, plan: LoadPlan, serializer?: TextSerializer): Scope {
     const path = this.path === '' ? name : `${this.path}.${name}`
-    return new Scope(path, plan, this.activity.child(path), this.shared)
+    const codec = serializer && new Codec({ ...this.shared.settings, serializer })
+    return new Scope(path, plan, this.activity.child(path), this.shared, codec)
   }
 
   get commands(): Commands {
