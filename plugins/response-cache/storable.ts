@@ -77,7 +77,8 @@ export function storableAnswer(
   return {
     status,
     headers: { ...changedHeaders(before, headers), date: new Date(made).toUTCString() },
-    body: payload == null ? null : payload.toString(Buffer.isBuffer(payload) ? 'base64' : undefined),
+    // Half a character goes out as U+FFFD; not every serializer would write it so.
+    body: typeof payload === 'string' ? payload.toWellFormed() : (payload?.toString('base64') ?? null),
     binary: Buffer.isBuffer(payload),
     date: made,
     ttl,

@@ -192,15 +192,15 @@ export class CacheManager {
     return this.#below(name, defaults)
   }
 
-  /** A namespace that no app can name, for a part of this package, whose values are plain objects of its own format. */
-  reserved(name: 'routes', serializer: TextSerializer, defaults: LoadDefaults = {}): CacheManager {
-    return this.#below(`@${name}`, defaults, serializer)
+  /** A namespace that no app can name, for a part of this package, whose values, plain objects, are written by `json` where others are JSON. */
+  reserved(name: 'routes', json: TextSerializer, defaults: LoadDefaults = {}): CacheManager {
+    return this.#below(`@${name}`, defaults, json)
   }
 
-  #below(name: string, defaults: LoadDefaults, serializer?: TextSerializer): CacheManager {
+  #below(name: string, defaults: LoadDefaults, json?: TextSerializer): CacheManager {
     const plan = planLoads(defaults, this.#scope.plan)
     this.#scope.warnLongLived(plan.ttl)
-    return new CacheManager(this.#scope.below(name, plan, serializer))
+    return new CacheManager(this.#scope.below(name, plan, json))
   }
 
   /** What this process has counted since it started, nested namespaces included. */

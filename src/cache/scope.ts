@@ -89,11 +89,12 @@ export class Scope {
     return new Scope('', defaultPlan(settings.ttl), new Activity(settings.log), share(settings))
   }
 
-  /** @param serializer of its values, if they are not written as all others are */
-  below(name: string, plan: LoadPlan, serializer?: TextSerializer): Scope {
+  /** @param json writes its values in the place of JSON; where all values are written by another serializer, which may encrypt them, that writes these too */
+  below(name: string, plan: LoadPlan, json?: TextSerializer): Scope {
     const path = this.path === '' ? name : `${this.path}.${name}`
-    const codec = serializer && new Codec({ ...this.shared.settings, serializer })
-    return new Scope(path, plan, this.activity.child(path), this.shared, codec)
+    const { codec, settings } = this.shared
+    const own = json && codec.writesJson ? new Codec({ ...settings, serializer: json }) : codec
+    return new Scope(path, plan, this.activity.child(path), this.shared, own)
   }
 
   get commands(): Commands {
