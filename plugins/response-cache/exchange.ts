@@ -27,11 +27,18 @@ interface Lead {
   readonly before: Headers
 }
 
-const outcomes = new WeakMap<FastifyRequest, Outcome | CacheStatus>()
+/** Where a request keeps it: in a WeakMap that takes 1 µs of the 22 of a hit. */
+const OUTCOME = Symbol('outcome')
+
+type Noted = FastifyRequest & { [OUTCOME]?: Outcome | CacheStatus | undefined }
+
+const note = (request: Noted, outcome: Outcome | CacheStatus | undefined) => {
+  request[OUTCOME] = outcome
+}
 
 /** The handler runs, and its answer is none of ours. */
 export function leaveAlone(request: FastifyRequest, detail: string, next: () => void): void {
-  outcomes.set(request, { fwd: 'bypass', detail })
+  note(request, { fwd: 'bypass', detail })
   next()
 }
 
@@ -43,7 +50,7 @@ export function expectAnswer(
   status: CacheStatus,
   done?: Done
 ): void {
-  outcomes.set(request, { exchange, status, lead: done && { done, before: reply.getHeaders() } })
+  note(request, { exchange, status, lead: done && { done, before: reply.getHeaders() } })
   // A reply that is hijacked, a client that goes away, a hook that fails.
   if (done !== undefined) finished(reply.raw, () => done())
 }
@@ -59,7 +66,7 @@ export function serve(
   // It was answered while it waited: its handlerTimeout is over.
   if (reply.sent) return
   const body = bodyOf(found)
-  outcomes.set(request, { exchange, status, found: { answer: found, body } })
+  note(request, { exchange, status, found: { answer: found, body } })
   replay(reply, found)
   reply.header('age', Math.floor(ageOf(found)))
   // It was serialized when it was made: a serializer of the host is not for text.
@@ -73,8 +80,8 @@ export function complete(
   payload: unknown,
   done: (error: null, payload: unknown) => void
 ): void {
-  const outcome = outcomes.get(request)
-  outcomes.delete(request)
+  const outcome = (request as Noted)[OUTCOME]
+  note(request, undefined)
   // Without one, a guard has refused the request; or a hook behind this one has failed, and its error is what is answered.
   if (outcome !== undefined && !('exchange' in outcome)) addCacheStatus(reply, outcome)
   done(
