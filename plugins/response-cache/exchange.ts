@@ -82,12 +82,13 @@ export function complete(
 ): void {
   const outcome = (request as Noted)[OUTCOME]
   note(request, undefined)
-  // Without one, a guard has refused the request; or a hook behind this one has failed, and its error is what is answered.
-  if (outcome !== undefined && !('exchange' in outcome)) addCacheStatus(reply, outcome)
-  done(
-    null,
-    outcome !== undefined && 'exchange' in outcome ? bodyFor(request, reply, payload, outcome) : payload
-  )
+  // A guard has refused the request; or a hook behind this one has failed, and its error is what is answered.
+  if (outcome === undefined) done(null, payload)
+  else if ('exchange' in outcome) done(null, bodyFor(request, reply, payload, outcome))
+  else {
+    addCacheStatus(reply, outcome)
+    done(null, payload)
+  }
 }
 
 /** The body of an answer, whose headers it completes. */
