@@ -14,9 +14,12 @@ const rateLimit: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { 
   await fastify.register(fastifyRateLimit, {
     errorResponseBuilder: limitExceeded,
     // That of @fastify/rate-limit, which throws where a request has no ip: over a Unix socket.
-    keyGenerator: ({ ip, routeOptions }: FastifyRequest) => {
-      const { ipv6Subnet } = { ...limits.global, ...routeOptions.config.rateLimit }
-      return normalizeIP(ip ?? '', ipv6Subnet)
+    keyGenerator: (request: FastifyRequest) => {
+      const ip = request.ip ?? ''
+      // Fastify makes routeOptions anew each time it is asked for them.
+      if (!ip.includes(':')) return ip.toLowerCase()
+      const { ipv6Subnet } = { ...limits.global, ...request.routeOptions.config.rateLimit }
+      return normalizeIP(ip, ipv6Subnet)
     },
     ...limits.global,
     global: limits.global !== undefined,
@@ -24,14 +27,16 @@ const rateLimit: FastifyPluginAsync<{ settings: Settings }> = async (fastify, { 
     store: rateLimitStore(commands, keyPrefix) as unknown as FastifyRateLimitStoreCtor
   })
   let warned = false
-  fastify.addHook('onRequest', async (request) => {
+  fastify.addHook('onRequest', (request, _reply, done) => {
     // request.ips is there only with trustProxy.
-    if (warned || request.ips !== undefined || request.headers['x-forwarded-for'] === undefined) return
-    warned = true
-    request.log.warn(
-      { event: LogEvent.forwardedForIgnored },
-      'A request came through a proxy, but trustProxy is off: all users behind the proxy share one ip and one rate limit'
-    )
+    if (!warned && request.ips === undefined && request.headers['x-forwarded-for'] !== undefined) {
+      warned = true
+      request.log.warn(
+        { event: LogEvent.forwardedForIgnored },
+        'A request came through a proxy, but trustProxy is off: all users behind the proxy share one ip and one rate limit'
+      )
+    }
+    done()
   })
 }
 

@@ -8,6 +8,7 @@ import { lookups } from './lookups.js'
 import { questions } from './question.js'
 import { enclose } from './route-hooks.js'
 import type { RouteCacheSettings } from './settings.js'
+import { answers } from './stored-answer.js'
 import type { Turn } from './turns.js'
 import { acceptWork, beginWork, isWithinWork, repeatedConnection } from './work.js'
 
@@ -19,7 +20,7 @@ export function answerFromCache(
   maxBytes: number
 ): void {
   const { auth, vary, ttl } = settings
-  const routes = cache.reserved('routes', { ttl })
+  const routes = cache.reserved('routes', answers, { ttl })
   const rules = { auth, vary, maxBytes, seconds: routes.defaultTtl || null }
   const ask = questions(route, settings)
   const { look, freshFor } = lookups(routes, settings)
@@ -32,7 +33,7 @@ export function answerFromCache(
     const { key, wishes } = question
     const offered = acceptWork(key)
     if (offered === undefined && isWithinWork(key)) return () => leaveAlone(request, 'recursion', next)
-    const exchange = { rules, before: reply.getHeaders(), conditions: takeConditions(request) }
+    const exchange = { rules, conditions: takeConditions(request) }
     const since = Date.now()
     const [turn, fwd]: [Turn, Forwarded] = offered
       ? [{ lead: offered }, 'stale']
@@ -55,17 +56,16 @@ export function answerFromCache(
   }
 
   function lookup(request: FastifyRequest, reply: FastifyReply, next: () => void): void {
-    decide(request, reply, next)
-      .catch((err) => {
-        const { method, url } = route
-        const details = { event: LogEvent.routeNotCached, method, url, err }
-        request.log.warn(details, 'This request could not be cached: its handler runs')
-        return () => leaveAlone(request, 'failed', next)
-      })
-      .then((go) => go())
+    const failed = (err: unknown) => {
+      const { method, url } = route
+      const details = { event: LogEvent.routeNotCached, method, url, err }
+      request.log.warn(details, 'This request could not be cached: its handler runs')
+      leaveAlone(request, 'failed', next)
+    }
+    decide(request, reply, next).then((go) => go(), failed)
   }
 
-  enclose(route, lookup, complete)
+  enclose(route, { preHandler: lookup, onSend: complete })
 }
 
 /** RFC 9111, section 5.2.1.7. */

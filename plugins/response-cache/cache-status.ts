@@ -19,11 +19,11 @@ export function addCacheStatus(
   reply: FastifyReply,
   { fwd, ttl, stored, collapsed, detail }: CacheStatus
 ): void {
-  const parts = ['fastify-redis-auth', fwd === undefined ? 'hit' : `fwd=${fwd}`]
-  if (ttl !== undefined && Number.isFinite(ttl)) parts.push(`ttl=${Math.floor(ttl)}`)
-  if (stored) parts.push('stored')
-  if (collapsed) parts.push('collapsed')
-  if (detail !== undefined) parts.push(`detail=${detail}`)
+  let ours = fwd === undefined ? 'fastify-redis-auth; hit' : `fastify-redis-auth; fwd=${fwd}`
+  if (ttl !== undefined && Number.isFinite(ttl)) ours += `; ttl=${Math.floor(ttl)}`
+  if (stored) ours += '; stored'
+  if (collapsed) ours += '; collapsed'
+  if (detail !== undefined) ours += `; detail=${detail}`
   const others = reply.getHeader('cache-status')
-  reply.header('cache-status', [...(others === undefined ? [] : [others]), parts.join('; ')].join(', '))
+  reply.header('cache-status', others === undefined ? ours : `${others}, ${ours}`)
 }

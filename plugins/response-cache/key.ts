@@ -47,7 +47,7 @@ export const pathOf = ({ url }: FastifyRequest): string => split(url)[0]
 const LONGEST_PATH = 900
 
 /** To be raised when what is stored of an answer changes: in a deploy, neither side is to read what the other stores. */
-const FORMAT = 1
+const FORMAT = 2
 
 /** Whether a path is too long to be cached. */
 export const isTooLong = (path: string): boolean => Buffer.byteLength(pathName(path)) > LONGEST_PATH

@@ -29,12 +29,13 @@ export function lookups(routes: CacheManager, { auth, vary, staleFor }: RouteCac
   }
 
   /** What the cache has for a request, and why its handler is to run if that is nothing. */
-  async function look(request: FastifyRequest, { key, tags, wishes }: Question): Promise<[Turn, Forwarded]> {
-    if (request.method === 'HEAD' || wishes.onlyIfCached) {
-      const found = await routes.get<StoredAnswer>(key, { tags })
-      if (found === undefined) return [undefined, missed]
-      return [!wishes.noCache && isWelcome(found, wishes) ? { found } : undefined, 'request']
-    }
+  // By hand instead of await: each promise takes a hundredth of a hit.
+  function look(request: FastifyRequest, { key, tags, wishes }: Question): Promise<[Turn, Forwarded]> {
+    if (request.method === 'HEAD' || wishes.onlyIfCached)
+      return routes.get<StoredAnswer>(key, { tags }).then((found) => {
+        if (found === undefined) return [undefined, missed]
+        return [!wishes.noCache && isWelcome(found, wishes) ? { found } : undefined, 'request']
+      })
     const repeated = staleFor !== undefined && isRepeatable(request) ? repeat(request) : undefined
     const { localPort } = request.socket
     const connection = { encrypted: request.protocol === 'https', localPort }
@@ -49,10 +50,12 @@ export function lookups(routes: CacheManager, { auth, vary, staleFor }: RouteCac
       const options = { ttl: timeToLive, tags, staleFor: repeated && staleFor, force }
       return takeTurn((load) => routes.getOrSet(key, load, options), refresh)
     }
-    if (wishes.noCache) return [await turn(true), 'request']
-    const first = await turn(false)
-    if (first === undefined || 'lead' in first || isWelcome(first.found, wishes)) return [first, missed]
-    return [await turn(true), freshFor(first.found) < 0 ? 'stale' : 'request']
+    const instead = (fwd: Forwarded) => turn(true).then((turn): [Turn, Forwarded] => [turn, fwd])
+    if (wishes.noCache) return instead('request')
+    return turn(false).then((first) => {
+      if (first === undefined || 'lead' in first || isWelcome(first.found, wishes)) return [first, missed]
+      return instead(freshFor(first.found) < 0 ? 'stale' : 'request')
+    })
   }
 
   return { look, freshFor }

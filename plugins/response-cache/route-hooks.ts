@@ -1,8 +1,14 @@
-import type { onSendAsyncHookHandler, preHandlerHookHandler, RouteOptions } from 'fastify'
+import type { FastifyReply, FastifyRequest, preHandlerHookHandler, RouteOptions } from 'fastify'
 
 interface RouteHooks {
   preHandler: preHandlerHookHandler
-  onSend: onSendAsyncHookHandler
+  /** Answers a promise of the payload, or calls `done`. */
+  onSend(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    payload: unknown,
+    done: (error: null, payload: unknown) => void
+  ): unknown
 }
 
 const hooksOf = (route: RouteOptions, hook: keyof RouteHooks): unknown[] => [route[hook] ?? []].flat()
@@ -25,11 +31,7 @@ function append<H extends keyof RouteHooks>(route: RouteOptions, hook: H, handle
  * Puts a hook last before the handler, and one first behind it: all guards of the route have had their say, and nothing
  * has compressed the answer. Once more when the route is declared, for other plugins add theirs in the same moment.
  */
-export function enclose(
-  route: RouteOptions,
-  preHandler: preHandlerHookHandler,
-  onSend: onSendAsyncHookHandler
-): void {
+export function enclose(route: RouteOptions, { preHandler, onSend }: RouteHooks): void {
   const place = () => {
     append(route, 'preHandler', preHandler)
     prepend(route, 'onSend', onSend)

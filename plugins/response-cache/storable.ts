@@ -61,7 +61,7 @@ export function storableAnswer(
   if (directives.has('no-cache')) return 'no-cache'
   if (directives.has('private') && auth !== 'vary') return 'private'
   if (headers['content-range'] !== undefined) return 'partial'
-  if (isEncoded(headers) && !vary.includes('accept-encoding')) return 'encoded'
+  if (isEncoded(headers['content-encoding']) && !vary.includes('accept-encoding')) return 'encoded'
   if (varies.some((name) => !covered.includes(name) && !(setBefore.includes(name) && OTHERS_VARY.test(name))))
     return 'vary'
   if (payload != null && Buffer.byteLength(payload) > maxBytes) return 'too-large'
@@ -73,13 +73,15 @@ export function storableAnswer(
   const declared = freshnessOf(directives, headers.expires, date)
   const ttl = declared === undefined ? seconds : Math.min(seconds ?? declared, declared)
   if (age >= (ttl ?? Number.POSITIVE_INFINITY)) return 'expired'
+  const made = now - age * 1000
   return {
     status,
-    headers: changedHeaders(before, headers),
-    body: payload == null ? null : payload.toString(Buffer.isBuffer(payload) ? 'base64' : undefined),
-    ...(Buffer.isBuffer(payload) && { binary: true }),
-    date: now - age * 1000,
+    headers: { ...changedHeaders(before, headers), date: new Date(made).toUTCString() },
+    // Half a character goes out as U+FFFD; not every serializer would write it so.
+    body: typeof payload === 'string' ? payload.toWellFormed() : (payload?.toString('base64') ?? null),
+    binary: Buffer.isBuffer(payload),
+    date: made,
     ttl,
-    ...(REVALIDATED.some((name) => directives.has(name)) && { strict: true })
+    strict: REVALIDATED.some((name) => directives.has(name))
   }
 }

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { Lineage } from '../../src/lineage.js'
 import type { StoredAnswer } from './stored-answer.js'
 import type { Done } from './turns.js'
 
@@ -11,26 +11,37 @@ export interface Connection {
 /** A handler that runs for others, in the calls that come of it. */
 interface Work {
   readonly key: string
-  /** Set while the request that is to run it has not arrived yet. */
-  offered: Done | undefined
-  /** What inject() does not know of the connection of that request. */
-  readonly connection?: Connection
+  /** The connection of the request that is to run it, which inject() does not know; undefined once that has arrived. */
+  offered: Connection | undefined
   running: boolean
   readonly within: Work | undefined
+  readonly end: Done
 }
 
-const chain = new AsyncLocalStorage<Work>()
+const lineage = new Lineage<Work>()
+
+/** Begins work of which all that comes of it knows, until its `end` is called: that calls `done`, once. */
+function begin(key: string, offered: Connection | undefined, done: Done): Work {
+  const forget = lineage.begin()
+  const work: Work = {
+    key,
+    offered,
+    running: true,
+    within: lineage.origin,
+    end(answer, final) {
+      if (!work.running) return
+      work.running = false
+      forget()
+      done(answer, final)
+    }
+  }
+  return work
+}
 
 /** Begins work on `key`. What is run within it must not wait for it when it asks for the same answer. */
 export function beginWork(key: string, lead: Done): { done: Done; run(next: () => void): void } {
-  const work: Work = { key, offered: undefined, running: true, within: chain.getStore() }
-  return {
-    done(answer, final) {
-      work.running = false
-      lead(answer, final)
-    },
-    run: (next) => chain.run(work, next)
-  }
+  const work = begin(key, undefined, lead)
+  return { done: work.end, run: (next) => lineage.run(work, next) }
 }
 
 /** Calls `send`, whose request is to run its handler for the answer of `key`: known by what it comes of, which no header can feign. */
@@ -40,33 +51,25 @@ export const offerWork = (
   send: () => Promise<unknown>
 ): Promise<{ answer: StoredAnswer | undefined; final: boolean }> =>
   new Promise((resolve) => {
-    const end: Done = (answer, final = false) => {
-      work.running = false
-      resolve({ answer, final })
-    }
-    const work: Work = { key, offered: end, connection, running: true, within: chain.getStore() }
-    const ended = () => end()
-    chain.run(work, () => send().then(ended, ended))
+    const work = begin(key, connection, (answer, final = false) => resolve({ answer, final }))
+    const ended = () => work.end()
+    lineage.run(work, () => send().then(ended, ended))
   })
 
 /** The connection of the request that this one repeats. */
-export function repeatedConnection(): Connection | undefined {
-  const work = chain.getStore()
-  return work?.offered && work.connection
-}
+export const repeatedConnection = (): Connection | undefined => lineage.origin?.offered
 
 /** The offer to run the handler for `key` that this request comes of, once. */
 export function acceptWork(key: string): Done | undefined {
-  const work = chain.getStore()
+  const work = lineage.origin
   if (work?.key !== key || work.offered === undefined) return undefined
-  const { offered } = work
   work.offered = undefined
-  return offered
+  return work.end
 }
 
 /** Whether this request comes of a handler that runs for `key`. */
 export function isWithinWork(key: string): boolean {
-  for (let work = chain.getStore(); work !== undefined; work = work.within)
+  for (let work = lineage.origin; work !== undefined; work = work.within)
     if (work.running && work.key === key) return true
   return false
 }

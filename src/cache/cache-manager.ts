@@ -9,6 +9,7 @@ import { ReadThrough } from './read-through.js'
 import { type GetOptions, Reads } from './reads.js'
 import { Removal, type ScanOptions } from './removal.js'
 import { type CacheManagerSettings, Scope } from './scope.js'
+import type { TextSerializer } from './serializer.js'
 import type { CacheStats } from './stats.js'
 import { type SetManyOptions, type SetOptions, Writes } from './writes.js'
 
@@ -191,15 +192,15 @@ export class CacheManager {
     return this.#below(name, defaults)
   }
 
-  /** A namespace that no app can name, for a part of this package. */
-  reserved(name: 'routes', defaults: LoadDefaults = {}): CacheManager {
-    return this.#below(`@${name}`, defaults)
+  /** A namespace that no app can name, for a part of this package, whose values, plain objects, are written by `json` where others are JSON. */
+  reserved(name: 'routes', json: TextSerializer, defaults: LoadDefaults = {}): CacheManager {
+    return this.#below(`@${name}`, defaults, json)
   }
 
-  #below(name: string, defaults: LoadDefaults): CacheManager {
+  #below(name: string, defaults: LoadDefaults, json?: TextSerializer): CacheManager {
     const plan = planLoads(defaults, this.#scope.plan)
     this.#scope.warnLongLived(plan.ttl)
-    return new CacheManager(this.#scope.below(name, plan))
+    return new CacheManager(this.#scope.below(name, plan, json))
   }
 
   /** What this process has counted since it started, nested namespaces included. */

@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { RedisAuthError } from '../errors.js'
+import { Lineage } from '../lineage.js'
 import { Unavailable } from '../redis/failure.js'
 import { after, atMost } from '../timers.js'
 import { type Found, NOTHING } from './found.js'
@@ -20,7 +20,7 @@ interface Flight {
 export class Flights {
   readonly #parties: LoadParties
   readonly #flights = new Map<string, Flight>()
-  readonly #chain = new AsyncLocalStorage<Chain>()
+  readonly #chain = new Lineage<Chain>()
   #closed = false
 
   constructor(parties: LoadParties) {
@@ -29,7 +29,7 @@ export class Flights {
 
   /** The loads that whoever asks is part of. What a load has left behind, a timer say, is part of none. */
   chain(): Chain {
-    return new Map([...(this.#chain.getStore() ?? [])].filter(([, { running }]) => running))
+    return new Map([...(this.#chain.origin ?? [])].filter(([, { running }]) => running))
   }
 
   /** The value of a key in which a read has seen nothing to be served. */
@@ -85,6 +85,7 @@ export class Flights {
     const { name } = task
     const self = { running: true }
     const chain = (task.chain ?? this.chain()).set(name, self)
+    const end = this.#chain.begin()
     const load = new Load(task, this.#parties)
     const promise = this.#chain.run(chain, () => load.run(seen, behind)) as Promise<T>
     const flight: Flight = { load: load as Load<unknown>, promise, behind }
@@ -92,6 +93,7 @@ export class Flights {
     const done = () => {
       clearTimeout(timer)
       self.running = false
+      end()
       if (this.#flights.get(name) === flight) this.#flights.delete(name)
     }
     this.#flights.set(name, flight)

@@ -13,6 +13,7 @@ import { Flights } from './flights.js'
 import { defaultPlan, joinTags, type LoadPlan } from './load-options.js'
 import type { MemorySettings } from './memory-tier.js'
 import { Names } from './names.js'
+import type { TextSerializer } from './serializer.js'
 import { Tags } from './tags.js'
 
 export interface CacheManagerSettings extends CodecSettings {
@@ -69,13 +70,19 @@ export class Scope {
   readonly encoder: Encoder
   readonly #names: Names
 
-  private constructor(path: string, plan: LoadPlan, activity: Activity, shared: Shared) {
+  private constructor(
+    path: string,
+    plan: LoadPlan,
+    activity: Activity,
+    shared: Shared,
+    codec = shared.codec
+  ) {
     this.path = path
     this.prefix = cachePrefix(shared.settings.keyPrefix, path)
     this.plan = plan
     this.activity = activity
     this.shared = shared
-    const { codec, tags, memory, settings } = shared
+    const { tags, memory, settings } = shared
     this.entries = new EntryStore({ ...settings, codec }, activity, tags, memory)
     this.encoder = new Encoder({ ...settings, codec }, activity)
     this.#names = new Names(this.prefix, memory)
@@ -85,9 +92,12 @@ export class Scope {
     return new Scope('', defaultPlan(settings.ttl), new Activity(settings.log), share(settings))
   }
 
-  below(name: string, plan: LoadPlan): Scope {
+  /** @param json writes its values in the place of JSON; where all values are written by another serializer, which may encrypt them, that writes these too */
+  below(name: string, plan: LoadPlan, json?: TextSerializer): Scope {
     const path = this.path === '' ? name : `${this.path}.${name}`
-    return new Scope(path, plan, this.activity.child(path), this.shared)
+    const { codec, settings } = this.shared
+    const own = json && codec.writesJson ? new Codec({ ...settings, serializer: json }) : codec
+    return new Scope(path, plan, this.activity.child(path), this.shared, own)
   }
 
   get commands(): Commands {

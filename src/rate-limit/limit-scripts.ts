@@ -1,18 +1,18 @@
 import { defineScript } from '../redis/script.js'
 
 /**
- * Counts a request. ARGV: window in ms, max, continueExceeding, exponentialBackoff. Answers the count and the ms left.
- * Beyond max the window begins again with continueExceeding, or doubles with exponentialBackoff. A counter that lost its
- * end is given one: without it the limit would be for ever.
+ * Counts a request. ARGV: window in ms, max, and what becomes of the window beyond max, if anything: 'renewed' or
+ * 'doubled'. Answers the count and the ms left. A counter that lost its end is given one: without it the limit would be
+ * for ever.
  */
 export const count = defineScript(`
 local window, max = tonumber(ARGV[1]), tonumber(ARGV[2]) or math.huge
 local current = redis.call('INCR', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
 local exceeded = current > max
-if exceeded and ARGV[3] ~= 'true' and ARGV[4] == 'true' then
+if exceeded and ARGV[3] == 'doubled' then
   left = math.min(window * 2 ^ (current - max - 1), 9007199254740991)
-elseif left < 0 or (exceeded and ARGV[3] == 'true') then
+elseif left < 0 or (exceeded and ARGV[3] == 'renewed') then
   left = window
 else
   return { current, left }

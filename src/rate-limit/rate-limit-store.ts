@@ -26,7 +26,8 @@ export class RateLimitStore {
   readonly #commands: Commands
   readonly #keyPrefix: string
   readonly #group: string
-  readonly #flags: readonly [string, string]
+  /** What becomes of the window beyond the limit: an argument of the script, if there is any. */
+  readonly #beyond: readonly string[]
   readonly #local: LocalWindows
   #children = 0
 
@@ -35,13 +36,13 @@ export class RateLimitStore {
     this.#commands = commands
     this.#keyPrefix = keyPrefix
     this.#group = group
-    this.#flags = [String(continueExceeding), String(exponentialBackoff)]
+    this.#beyond = continueExceeding ? ['renewed'] : exponentialBackoff ? ['doubled'] : []
     this.#local = new LocalWindows(continueExceeding, exponentialBackoff)
   }
 
   /** Counts a request. */
   incr(client: string, callback: Callback, timeWindow: number, max: number): void {
-    const args = [String(timeWindow), String(max), ...this.#flags]
+    const args = [String(timeWindow), String(max), ...this.#beyond]
     this.#count(scripts.count, client, args, callback, () => this.#local.count(client, timeWindow, max))
   }
 
@@ -70,10 +71,10 @@ export class RateLimitStore {
     locally: () => Count
   ): void {
     const key = rateLimitKey(this.#keyPrefix, this.#group, shorten(client))
-    this.#commands
-      .script<[number, number]>(script, key, args)
-      .then(([current, ttl]) => ({ current, ttl }), locally)
-      .then((count) => callback(null, count))
+    this.#commands.script<[number, number]>(script, key, args).then(
+      ([current, ttl]) => callback(null, { current, ttl }),
+      () => callback(null, locally())
+    )
   }
 }
 

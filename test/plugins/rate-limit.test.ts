@@ -104,6 +104,22 @@ t.test('a global limit holds for every route of the app, each limit of its own a
   ])
 })
 
+t.test('clients of one IPv6 network share a count, of the size that the app or the route says', async (t) => {
+  const { app } = await build(t, { rateLimit: { global: { max: 1, timeWindow: 60_000 } } })
+  app.get('/by-network', async () => 'x')
+  app.get('/by-address', { config: { rateLimit: { max: 1, ipv6Subnet: 128 } } }, async () => 'x')
+  const from = async (remoteAddress: string, url: string) =>
+    (await app.inject({ url, remoteAddress })).statusCode
+  t.equal(await from('2001:db8::1', '/by-network'), 200)
+  t.equal(await from('2001:db8::2', '/by-network'), 429)
+  t.equal(await from('2001:db8:0:1::1', '/by-network'), 200)
+  t.equal(await from('::ffff:192.0.2.1', '/by-network'), 200)
+  t.equal(await from('192.0.2.1', '/by-network'), 429, 'an IPv4 address in either spelling')
+  t.equal(await from('2001:db8::1', '/by-address'), 200)
+  t.equal(await from('2001:db8::2', '/by-address'), 200)
+  t.equal(await from('2001:db8::2', '/by-address'), 429)
+})
+
 t.test('routes of a group share a limit, and a ban is a 403', async (t) => {
   const { app } = await build(t, { rateLimit: { global: { max: 100 } }, redis: { commandTimeout: 5 } })
   const grouped = { config: { rateLimit: { max: 2, ban: 1, groupId: 'writes', timeWindow: 60_000 } } }

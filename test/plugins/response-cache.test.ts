@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import Fastify, { type FastifyContextConfig, type FastifyReply, type FastifyRequest } from 'fastify'
 import t from 'tap'
-import redisAuth, { type RouteCacheOptions, type RouteInvalidation } from '../../index.js'
+import redisAuth, { type CacheOptions, type RouteCacheOptions, type RouteInvalidation } from '../../index.js'
 import { cachedRoutes, fate, warnings } from '../support/cached-routes.js'
 import { embedded, observer, until } from '../support/redis.js'
 
@@ -60,30 +60,53 @@ t.test('HEAD is served from the answer to GET, and stores nothing itself', async
   t.equal(runs, 3)
 })
 
-t.test('status, headers and body are those of the handler, byte for byte', async (t) => {
-  const { app } = await open(t)
-  const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
-  const config = { cache: '30s' } as const
-  app.get('/bytes', { config }, async () => bytes)
-  app.get('/text', { config }, async () => 'π “quoted” \\ \u2028 \ud800')
-  app.get('/moved', { config }, async (_request, reply) => reply.redirect('/text', 301))
-  app.get('/empty', { config }, async (_request, reply) => reply.send())
-  app.get('/headers', { config }, async (_request, reply) => {
-    reply.code(203).header('x-list', ['a', 'b']).header('x-number', 7).header('last-modified', 'then')
-    return 'x'
-  })
-  for (const url of ['/bytes', '/text', '/moved', '/empty', '/headers']) {
-    const [made, served] = [await app.inject(url), await app.inject(url)]
-    t.equal(fate(served), 'hit', url)
-    t.equal(served.statusCode, made.statusCode)
-    t.ok(served.rawPayload.equals(made.rawPayload), url)
-    const { age, 'cache-status': _, date, ...headers } = served.headers
-    const { 'cache-status': __, date: ___, ...expected } = made.headers
-    t.strictSame(
-      { ...headers, 'x-number': String(headers['x-number']) },
-      { ...expected, 'x-number': String(expected['x-number']) }
-    )
+const values: CacheOptions[] = [{}, { serializer: 'msgpackr' }, { compression: { threshold: 1 } }]
+
+for (const cache of values)
+  t.test(
+    `status, headers and body are those of the handler, byte for byte, with ${JSON.stringify(cache)}`,
+    async (t) => {
+      const { app } = await open(t, { cache })
+      const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
+      const config = { cache: '30s' } as const
+      app.get('/bytes', { config }, async () => bytes)
+      app.get('/text', { config }, async () => 'π “quoted” \\ \u2028 \ud800')
+      app.get('/lines', { config }, async () => '\n{"not": "the head"}\n')
+      app.get('/nothing', { config }, async () => '')
+      app.get('/moved', { config }, async (_request, reply) => reply.redirect('/text', 301))
+      app.get('/empty', { config }, async (_request, reply) => reply.send())
+      app.get('/headers', { config }, async (_request, reply) => {
+        reply.code(203).header('x-list', ['a', 'b']).header('x-number', 7).header('last-modified', 'then')
+        return 'x'
+      })
+      for (const url of ['/bytes', '/text', '/lines', '/nothing', '/moved', '/empty', '/headers']) {
+        const [made, served] = [await app.inject(url), await app.inject(url)]
+        t.equal(fate(served), 'hit', url)
+        t.equal(served.statusCode, made.statusCode)
+        t.ok(served.rawPayload.equals(made.rawPayload), url)
+        const { age, 'cache-status': _, date, ...headers } = served.headers
+        const { 'cache-status': __, date: ___, ...expected } = made.headers
+        t.strictSame(
+          { ...headers, 'x-number': String(headers['x-number']) },
+          { ...expected, 'x-number': String(expected['x-number']) }
+        )
+      }
+    }
+  )
+
+t.test('a serializer of the host writes answers as well: it may encrypt them', async (t) => {
+  const written: unknown[] = []
+  const serializer = {
+    name: 'own',
+    serialize: (value: unknown) => JSON.stringify([written.push(value), value]),
+    deserialize: (text: string) => JSON.parse(text)[1]
   }
+  const { app } = await open(t, { cache: { serializer } })
+  app.get('/x', { config: { cache: '30s' } }, async () => 'a secret')
+  await app.inject('/x')
+  t.match(written, [{ status: 200, body: 'a secret' }])
+  const served = await app.inject('/x')
+  t.match([served.body, fate(served)], ['a secret', 'hit'])
 })
 
 t.test('what a serializer of the route has made is not serialized again', async (t) => {
