@@ -18,7 +18,7 @@ export interface StoredAnswer {
   readonly strict: boolean
 }
 
-/** The head as JSON, in a line of its own where there is a body, and the body as it is: within JSON, each of its quotes would be escaped, which doubles what a hit takes to be read. */
+/** A line of JSON, and where there is a body, that behind it as it is: within the JSON, with each quote escaped, it takes twice as long to be read. */
 export const answers: TextSerializer = {
   name: 'answer',
   serialize(answer) {
