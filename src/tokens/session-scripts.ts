@@ -6,17 +6,20 @@ import { CLOCK, defineScript } from '../redis/script.js'
  * One key for all that a user has: each script is atomic, and safe on Redis Cluster. Time is Redis's own.
  */
 const PRELUDE = `${CLOCK}
-local HEAD, HEAD_BYTES = '>BI4I6I6I6', 23
+-- In js engines of Redis no number that is packed is above 2^32.
+local HEAD, HEAD_BYTES, WORD = '>BI4I2I4I2I4I2I4', 23, 4294967296
 
 local function seal(generation, created, rotated, ends, tail)
-  return struct.pack(HEAD, 1, generation, created, rotated, ends) .. tail
+  return struct.pack(HEAD, 1, generation, math.floor(created / WORD), created % WORD,
+    math.floor(rotated / WORD), rotated % WORD, math.floor(ends / WORD), ends % WORD) .. tail
 end
 
 -- When the session of a record expires, and what its head says; nil for a record of another version, which is left alone.
 local function open(record, refresh_ttl)
   if not record or #record < HEAD_BYTES or string.byte(record) ~= 1 then return nil end
-  local _, generation, created, rotated, ends = struct.unpack(HEAD, record)
-  return math.min(rotated + refresh_ttl, ends), generation, created, rotated, ends
+  local _, generation, c1, c2, r1, r2, e1, e2 = struct.unpack(HEAD, record)
+  local rotated, ends = r1 * WORD + r2, e1 * WORD + e2
+  return math.min(rotated + refresh_ttl, ends), generation, c1 * WORD + c2, rotated, ends
 end
 
 local function keep_until(key, expires)
