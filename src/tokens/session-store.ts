@@ -42,7 +42,7 @@ export class SessionStore {
     after: number
   ): Promise<{ created: number; expires: number; evicted: string[] }> {
     const { commands, refreshTtl, sessionTtl, maxSessions } = this.#settings
-    const [, , begun, ...evicted] = await runTimely<'ISSUED', [string, ...string[]]>(
+    const [, , begun, ...evicted] = await runTimely<['ISSUED', string, string, ...string[]]>(
       commands,
       scripts.issue,
       this.#key(userId),
@@ -101,7 +101,7 @@ export class SessionStore {
 
   async #present(userId: string, sessionId: string, generation: number, dry: boolean): Promise<Answer> {
     const { commands, refreshTtl, grace } = this.#settings
-    const [outcome, now, record] = await runTimely<Outcome, [Buffer?]>(
+    const [outcome, now, record] = await runTimely<[Buffer, Buffer, Buffer?]>(
       commands,
       scripts.rotate,
       this.#key(userId),
@@ -110,7 +110,11 @@ export class SessionStore {
         ...commands.outages().flatMap(({ began, ended }) => [Math.ceil(began), Math.floor(ended)])
       ]
     )
-    return { outcome, now, session: record && readRecord(record, refreshTtl) }
+    return {
+      outcome: String(outcome) as Outcome,
+      now: Number(now),
+      session: record && readRecord(record, refreshTtl)
+    }
   }
 
   /** Runs a script that ends sessions; it tells how many were live, and the time. */

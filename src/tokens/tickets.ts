@@ -96,7 +96,7 @@ export class Tickets {
     const opened = this.#open(ticket, purpose)
     if (opened === undefined) return null
     const mac = codeMac(opened.key, opened.random, code)
-    const [outcome, , data] = await runTimely<'NONE' | 'WRONG' | 'CONSUMED', [string]>(
+    const [outcome, , data] = await runTimely<['NONE' | 'WRONG' | 'CONSUMED', string, string]>(
       this.#settings.commands,
       scripts.consume,
       this.#name(opened.random),
