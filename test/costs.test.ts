@@ -2,7 +2,7 @@ import t from 'tap'
 import type { RedisAuthOptions } from '../index.js'
 import { bearer, build, login, post } from './support/app.js'
 import { SECRET } from './support/engine.js'
-import { redis } from './support/redis.js'
+import { redis, until } from './support/redis.js'
 import { countRoundTrips } from './support/round-trips.js'
 
 const { url, keyPrefix } = await redis(t)
@@ -24,7 +24,6 @@ async function open(options: RedisAuthOptions) {
 }
 
 const { app: plain } = await open({ tokens: { secret: SECRET, check: 'session' }, rateLimit: false })
-const { app: fed } = await open({ tokens: { secret: SECRET, check: 'feed' }, rateLimit: false })
 const { app: limited } = await open({
   tokens: { secret: SECRET, check: 'session' },
   rateLimit: { global: { max: 1000, timeWindow: 60_000 } }
@@ -92,14 +91,14 @@ for (const [title, prepare, sent, roundTrips] of costs)
     t.equal(trips, roundTrips)
   })
 
+// Last, since it asks for what is new each second: that may come between, but not each time.
 t.test('a guarded route with the feed costs nothing', async (t) => {
-  const { access_token } = await login(fed)
-  const commands = await proxy.sent(async () => {
-    for (let n = 0; n < 10; n++) t.equal((await me(fed, access_token)).statusCode, 200)
+  const { app } = await open({ tokens: { secret: SECRET, check: 'feed' }, rateLimit: false })
+  const { access_token } = await login(app)
+  await until(async () => {
+    const sent = await proxy.sent(async () => {
+      for (let n = 0; n < 10; n++) t.equal((await me(app, access_token)).statusCode, 200)
+    })
+    return sent.length === 0
   })
-  // That of the feed itself, each second.
-  t.strictSame(
-    commands.filter((name) => !name.startsWith('X')),
-    []
-  )
 })
