@@ -116,8 +116,8 @@ export const guards: readonly Guard[] = [
   {
     name: 'Rate limits are counted in each process while Redis is away',
     file: 'src/rate-limit/rate-limit-store.ts',
-    from: '.then(([current, ttl]) => ({ current, ttl }), locally)',
-    to: '.then(([current, ttl]) => ({ current, ttl }), () => ({ current: 1, ttl: 1000 }))',
+    from: 'callback(null, locally())',
+    to: 'callback(null, { current: 1, ttl: 1000 })',
     scenarios: AWAY,
     wrong: 'limit open'
   },
