@@ -1,7 +1,6 @@
 import { overHttp } from '../http/over-http.js'
-import type { Path } from '../path.js'
 
-const measure: Path = async () => [
+export default async () => [
   await overHttp({
     path: 'guarded-route-session',
     title: "A guarded route whose session is looked up: check: 'session'",
@@ -24,5 +23,3 @@ const measure: Path = async () => [
     ]
   })
 ]
-
-export default measure

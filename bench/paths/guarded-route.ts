@@ -1,7 +1,6 @@
 import { overHttp } from '../http/over-http.js'
-import type { Path } from '../path.js'
 
-const measure: Path = async () => [
+export default async () => [
   await overHttp({
     path: 'guarded-route',
     title: 'A guarded route: HS256, revocations by the feed',
@@ -33,5 +32,3 @@ const measure: Path = async () => [
     ]
   })
 ]
-
-export default measure

@@ -1,7 +1,6 @@
 import { overHttp } from '../http/over-http.js'
-import type { Path } from '../path.js'
 
-const measure: Path = async () => [
+export default async () => [
   await overHttp({
     path: 'login',
     title: 'A login, without the hashing of its password',
@@ -24,5 +23,3 @@ const measure: Path = async () => [
     ]
   })
 ]
-
-export default measure

@@ -1,7 +1,6 @@
 import { overHttp } from '../http/over-http.js'
-import type { Path } from '../path.js'
 
-const measure: Path = async () => [
+export default async () => [
   await overHttp({
     path: 'rate-limited-route',
     title: 'A rate-limited route',
@@ -26,5 +25,3 @@ const measure: Path = async () => [
     ]
   })
 ]
-
-export default measure

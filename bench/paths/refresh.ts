@@ -1,7 +1,6 @@
 import { overHttp } from '../http/over-http.js'
-import type { Path } from '../path.js'
 
-const measure: Path = async () => [
+export default async () => [
   await overHttp({
     path: 'refresh',
     title: 'A refresh',
@@ -20,5 +19,3 @@ const measure: Path = async () => [
     ]
   })
 ]
-
-export default measure

@@ -1,7 +1,6 @@
 import { overHttp } from '../http/over-http.js'
-import type { Path } from '../path.js'
 
-const measure: Path = async () => [
+export default async () => [
   await overHttp({
     path: 'route-cache',
     title: 'A hit of the route cache, 1 KB',
@@ -13,5 +12,3 @@ const measure: Path = async () => [
     goals: [{ against: 'limit', wanted: 0.9 }]
   })
 ]
-
-export default measure
