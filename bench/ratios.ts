@@ -24,7 +24,7 @@ export interface Measured {
   readonly samples: readonly Sample[]
 }
 
-/** How much less `of` takes than `against`: taken within each round, since a machine is not as fast in the next. */
+/** What `against` takes, by what `of` takes: within each round, since a machine is not as fast in the next. */
 export function ratios(of: Measured, against: Measured): { cpu: Spread; rate: Spread } {
   const pairs = of.samples.map((sample, round) => [sample, against.samples[round]!] as const)
   return {

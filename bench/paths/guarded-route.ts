@@ -7,8 +7,8 @@ export default async () => [
     packages: ['fastify', 'fast-jwt', '@fastify/jwt'],
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'byFeed'] },
-      { name: 'a hook with fast-jwt', role: 'limit', server: ['by-hand', 'hook'] },
-      { name: 'a hook with fast-jwt and its cache', role: 'limit', server: ['by-hand', 'hookCached'] },
+      { name: 'a hook with fast-jwt', role: 'limit', server: ['by-hand-guards', 'hook'] },
+      { name: 'a hook with fast-jwt and its cache', role: 'limit', server: ['by-hand-guards', 'hookCached'] },
       { name: '@fastify/jwt', role: 'peer', server: ['fastify-jwt', 'jwtVerify'] }
     ],
     goals: [
@@ -22,7 +22,7 @@ export default async () => [
     packages: ['fastify', 'fast-jwt', '@fastify/jwt'],
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'byFeedES256'] },
-      { name: 'a hook with fast-jwt and its cache', role: 'limit', server: ['by-hand', 'hookES256'] },
+      { name: 'a hook with fast-jwt and its cache', role: 'limit', server: ['by-hand-guards', 'hookES256'] },
       { name: '@fastify/jwt with a cache', role: 'peer', server: ['fastify-jwt', 'jwtVerifyES256Cached'] },
       { name: '@fastify/jwt', role: 'peer', server: ['fastify-jwt', 'jwtVerifyES256'] }
     ],

@@ -12,7 +12,7 @@ export default async () => [
         role: 'ours',
         server: ['ours', 'logsInGuarded']
       },
-      { name: 'a session in one script', role: 'limit', server: ['by-hand', 'oneScript'] },
+      { name: 'a session in one script', role: 'limit', server: ['by-hand-sessions', 'oneScript'] },
       { name: '@fastify/session', role: 'peer', server: ['fastify-session', 'logsIn'] },
       { name: 'better-auth', role: 'peer', server: ['better-auth', 'logsIn'] }
     ],

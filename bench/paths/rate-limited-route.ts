@@ -7,7 +7,7 @@ export default async () => [
     packages: ['fastify', 'redis', '@fastify/rate-limit', 'ioredis'],
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'limits'] },
-      { name: 'a hook with one script', role: 'limit', server: ['by-hand', 'counts'] },
+      { name: 'a hook with one script', role: 'limit', server: ['by-hand-routes', 'counts'] },
       {
         name: '@fastify/rate-limit on ioredis',
         role: 'peer',

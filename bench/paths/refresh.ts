@@ -8,8 +8,8 @@ export default async () => [
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'rotates'] },
       { name: 'fastify-redis-auth with its limit', role: 'ours', server: ['ours', 'rotatesLimited'] },
-      { name: 'a rotation in one script', role: 'limit', server: ['by-hand', 'oneScriptRotation'] },
-      { name: 'a rotation by GET and MULTI', role: 'peer', server: ['by-hand', 'getAndMulti'] },
+      { name: 'a rotation in one script', role: 'limit', server: ['by-hand-sessions', 'oneScriptRotation'] },
+      { name: 'a rotation by GET and MULTI', role: 'peer', server: ['by-hand-sessions', 'getAndMulti'] },
       { name: 'better-auth', role: 'peer', server: ['better-auth', 'refreshes'] }
     ],
     goals: [

@@ -7,7 +7,7 @@ export default async () => [
     packages: ['fastify', 'redis'],
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'caches'] },
-      { name: 'one GET, and a buffer', role: 'limit', server: ['by-hand', 'sendsBuffer'] }
+      { name: 'one GET, and a buffer', role: 'limit', server: ['by-hand-routes', 'sendsBuffer'] }
     ],
     goals: [{ against: 'limit', wanted: 0.9 }]
   })
