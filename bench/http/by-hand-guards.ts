@@ -38,7 +38,7 @@ export const hookES256 = verified(ES256, true)
 /** A token, and whether its session is in Redis. */
 export const hookAndRead: Server = async () => {
   const client = await createClient({ url }).connect()
-  const verify = createVerifier({ key: secret, algorithms: ['HS256'] })
+  const verify = createVerifier({ key: secret, algorithms: ['HS256'], cache: true })
   const app = Fastify()
   app.decorateRequest('user', null as never)
   const onRequest = async (request: FastifyRequest) => {

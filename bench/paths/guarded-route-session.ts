@@ -7,7 +7,11 @@ export default async () => [
     packages: ['fastify', 'redis', 'fast-jwt', '@fastify/session', 'connect-redis', 'redis-5', 'better-auth'],
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'bySession'] },
-      { name: 'a hook with fast-jwt and one read', role: 'limit', server: ['by-hand-guards', 'hookAndRead'] },
+      {
+        name: 'a hook with fast-jwt, its cache and one read',
+        role: 'limit',
+        server: ['by-hand-guards', 'hookAndRead']
+      },
       { name: '@fastify/session', role: 'peer', server: ['fastify-session', 'guarded'] },
       {
         name: 'better-auth, getSession in a route',

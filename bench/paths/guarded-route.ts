@@ -7,8 +7,8 @@ export default async () => [
     packages: ['fastify', 'fast-jwt', '@fastify/jwt'],
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'byFeed'] },
-      { name: 'a hook with fast-jwt', role: 'limit', server: ['by-hand-guards', 'hook'] },
       { name: 'a hook with fast-jwt and its cache', role: 'limit', server: ['by-hand-guards', 'hookCached'] },
+      { name: 'a hook with fast-jwt', role: 'peer', server: ['by-hand-guards', 'hook'] },
       { name: '@fastify/jwt', role: 'peer', server: ['fastify-jwt', 'jwtVerify'] }
     ],
     goals: [
