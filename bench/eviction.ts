@@ -8,10 +8,11 @@ import { join } from 'node:path'
 import Fastify from 'fastify'
 import redisAuth from '../index.js'
 import { compose, redisArguments } from '../test/support/compose.js'
+import { atOnce } from './at-once.js'
 
 const SESSIONS = 20_000
 const BATCH = 100
-const AT_ONCE = 20
+const LANES = 20
 const POLICY = '--maxmemory-policy'
 /** The worst order: sessions that are left alone, then a cache twice as large as the memory. */
 const PRESSURE = 2
@@ -35,12 +36,6 @@ async function start(policy: string, directory: string): Promise<ChildProcess> {
   return server
 }
 
-/** Runs `work` so many times, a few at once. */
-async function repeat(times: number, work: (n: number) => Promise<void>): Promise<void> {
-  for (let start = 0; start < times; start += AT_ONCE)
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, times - start) }, (_, at) => work(start + at)))
-}
-
 const row = (cells: (string | number)[]) => console.log(`| ${cells.join(' | ')} |`)
 row(['maxmemory-policy', 'sessions lost', 'cache writes refused', 'keys evicted', 'a new login'])
 row(['---', '--:', '--:', '--:', '---'])
@@ -55,12 +50,12 @@ for (const policy of [shippedPolicy, ...others]) {
     Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(await app.redisConnection.info(section))![1])
 
   const tokens: string[] = []
-  await repeat(SESSIONS, async (n) => {
+  await atOnce(LANES, SESSIONS, async (n) => {
     tokens.push((await app.tokens.issue({ id: `user-${n}` })).refreshToken)
   })
   const batches = Math.floor((PRESSURE * (await number('memory', 'maxmemory'))) / value.length / BATCH)
   let stored = 0
-  await repeat(batches, async (n) => {
+  await atOnce(LANES, batches, async (n) => {
     const batch = Array.from({ length: BATCH }, (_, at) => [`entry:${n}:${at}`, value] as const)
     const written = await app.cache.setMany(batch)
     stored += written
@@ -70,7 +65,7 @@ for (const policy of [shippedPolicy, ...others]) {
     ({ statusCode }) => `refused with ${statusCode}`
   )
   let lost = 0
-  await repeat(SESSIONS, async (n) => {
+  await atOnce(LANES, SESSIONS, async (n) => {
     if ((await app.tokens.inspect(tokens[n]!)) === null) lost++
   })
   const percent = (count: number, all: number) => `${((count / all) * 100).toFixed(1)} %`

@@ -1,19 +1,31 @@
-import type { Sample } from './harness.js'
+import { type Contest, compare, type Sample } from './harness.js'
 import { paced } from './paced.js'
+import type { Comparison, Role } from './result.js'
 
-/**
- * Measures what this process does, `atOnce` at a time; `operation` is told which of them it is. What it answers is true,
- * since a failure or a miss is other work: it may be quick.
- */
-export const inProcess = (atOnce: number, operation: (lane: number) => Promise<unknown>) =>
-  // The clock is not asked between two operations.
-  paced(atOnce, 300, (operations) => slice(atOnce, operation, operations))
+/** Does the work once, and answers something true: a failure or a miss is other work, and may be quick. Lanes are numbered. */
+export type Operation = (lane: number) => Promise<unknown>
 
-async function slice(
-  atOnce: number,
-  operation: (lane: number) => Promise<unknown>,
-  operations: number
-): Promise<Sample> {
+interface Operations extends Omit<Contest, 'candidates'> {
+  readonly candidates: readonly {
+    readonly name: string
+    readonly role: Role
+    readonly operation: Operation
+  }[]
+}
+
+/** Compares what this process does, `atOnce` at a time: each in a lane of its own. */
+export const inProcess = ({ candidates, ...contest }: Operations): Promise<Comparison> =>
+  compare({
+    ...contest,
+    candidates: candidates.map(({ name, role, operation }) => ({
+      name,
+      role,
+      measure: paced(contest.atOnce, 300, (operations) => slice(contest.atOnce, operation, operations))
+    }))
+  })
+
+/** The clock is not asked between two operations. */
+async function slice(atOnce: number, operation: Operation, operations: number): Promise<Sample> {
   let begun = 0
   let failed = 0
   const lane = async (_: unknown, n: number) => {

@@ -2,10 +2,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import type { Result } from './result.js'
 
-/** What a file of paths/ exports by default: comparisons, which are done in several processes, or tallies. Its Redis is that of REDIS_URL; keys are left behind. */
-export type Path = () => Promise<readonly Result[]>
+/** What a file of paths/ exports by default. It makes comparisons, which are repeated in other processes, or tallies. Its Redis is that of REDIS_URL; keys are left behind. */
+type Path = () => Promise<readonly Result[]>
 
-/** Four digits are more than can be trusted. */
+/** To four digits, which is more than can be trusted. */
 const rounded = (_: string, value: unknown) =>
   typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value
 

@@ -8,13 +8,11 @@ export interface Sample {
   readonly rate: number
 }
 
-/** How much less `of` must take than `against`, as the median of the ratios of all rounds. */
+/** How much less ours, the first candidate of that role, must take than `against`, as the median of the ratios of all rounds. */
 export interface Wanted {
   /** The name of a candidate, 'limit' (the first of that role) or 'best peer'. */
   readonly against: string
   readonly wanted: number
-  /** Default: the first candidate of role 'ours'. */
-  readonly of?: string
   /** Default: 'cpu', which varies less. */
   readonly by?: keyof Sample
 }
@@ -26,7 +24,7 @@ export interface Measured {
   readonly samples: readonly Sample[]
 }
 
-/** How much less `of` takes than `against`: taken within each round, since a machine is not as fast in the next. */
+/** What `against` takes, by what `of` takes: within each round, since a machine is not as fast in the next. */
 export function ratios(of: Measured, against: Measured): { cpu: Spread; rate: Spread } {
   const pairs = of.samples.map((sample, round) => [sample, against.samples[round]!] as const)
   return {
@@ -35,8 +33,8 @@ export function ratios(of: Measured, against: Measured): { cpu: Spread; rate: Sp
   }
 }
 
-export function judge(all: readonly Measured[], { against, wanted, of, by = 'cpu' }: Wanted): Goal {
-  const ours = all.find(({ name, role }) => (of === undefined ? role === 'ours' : name === of))!
+export function judge(all: readonly Measured[], { against, wanted, by = 'cpu' }: Wanted): Goal {
+  const ours = all.find(({ role }) => role === 'ours')!
   const ratio = (rival: Measured) => ratios(ours, rival)[by].median
   const rival =
     against === 'best peer'
@@ -44,8 +42,7 @@ export function judge(all: readonly Measured[], { against, wanted, of, by = 'cpu
       : all.find(({ name, role }) => (against === 'limit' ? role === 'limit' : name === against))!
   const got = ratio(rival)
   const whom = against === 'best peer' ? `best peer, ${rival.name}` : against
-  const what = `${whom}${of === undefined ? '' : `: ${of}`}${by === 'rate' ? ', operations a second' : ''}`
-  return { against: what, wanted, got, met: got >= wanted }
+  return { against: by === 'rate' ? `${whom}, operations a second` : whom, wanted, got, met: got >= wanted }
 }
 
 export function spread(values: readonly number[]): Spread {

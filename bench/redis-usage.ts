@@ -18,7 +18,7 @@ export async function redisUsage(client: Client) {
 
 type Usage = Awaited<ReturnType<typeof redisUsage>>
 
-/** What Redis used meanwhile; {@link redisUsage} itself is a part of that, as small as the work is long. */
+/** What Redis used while `work` was done. {@link redisUsage} itself is counted: little, when the work is long. */
 export async function usedBy(client: Client, work: () => Promise<unknown>): Promise<Usage> {
   const before = await redisUsage(client)
   await work()

@@ -2,17 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-const start = (port: number) =>
-  spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', ''], {
-    stdio: ['ignore', 'pipe', 'ignore']
-  })
-
 /** An empty redis-server on a free port, or REDIS_URL, which should be empty: what is written there is left behind. */
 export async function startRedis() {
   const { REDIS_URL } = process.env
   if (REDIS_URL !== undefined) return { url: REDIS_URL, stop: async () => {} }
   const port = await freePort()
-  const server = start(port)
+  const options = ['--port', String(port), '--bind', '127.0.0.1', '--save', '']
+  const server = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'ignore'] })
   for await (const chunk of server.stdout) if (String(chunk).includes('Ready to accept connections')) break
   server.stdout.destroy()
   const kill = () => server.kill()

@@ -7,7 +7,7 @@ import { tables } from './tables.js'
 const [BEGIN, END] = ['<!-- results -->', '<!-- /results -->']
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
 
-/** What is drawn of results/: the contents of files, by their paths in this folder. */
+/** What is drawn from results/: the contents of files, by their paths from this folder. */
 export function report(): Map<string, string> {
   const files = readdirSync(new URL('results', import.meta.url)).sort()
   const results = files.map((file): Result => JSON.parse(read(`results/${file}`)))

@@ -1,4 +1,4 @@
-// What a run leaves in results/<path>.json; tables and charts are drawn of these files alone.
+// What a run leaves in results/<path>.json. Tables, charts and docs/scale.md are drawn from these files alone.
 
 export type Role = 'ours' | 'limit' | 'peer'
 
@@ -25,7 +25,7 @@ interface Run {
 }
 
 export interface Goal {
-  /** What `got` is of, and against what. */
+  /** What ours is held against. */
   readonly against: string
   readonly wanted: number
   readonly got: number
@@ -42,11 +42,11 @@ export interface Comparison extends Run {
   readonly candidates: readonly {
     readonly name: string
     readonly role: Role
-    /** µs of the process that does the work, an operation. */
+    /** µs an operation, of the process that does the work. */
     readonly cpu: Spread
     /** Operations a second. */
     readonly rate: Spread
-    /** How much less than the limit it takes, round by round: 1 is as good as the limit, more is better. */
+    /** What the limit takes, by what this takes, round by round: 1 is as good as the limit, 0.5 takes twice as much. */
     readonly toLimit: { readonly cpu: Spread; readonly rate: Spread }
   }[]
 }

@@ -1,4 +1,4 @@
-// npm run bench [file of paths/ …]
+// npm run bench [file of paths/ …]; BENCH_PROCESSES and BENCH_ROUNDS: how often
 import { fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
@@ -12,14 +12,14 @@ function run(command: string, args: readonly string[]): void {
 
 if (!existsSync('bench/node_modules'))
   run('npm', ['ci', '--prefix', 'bench', '--ignore-scripts', '--no-audit', '--no-fund'])
-// What runs is what is published, and not what tsx makes of the sources, whose names for functions cost a third on hot
-// paths. It lies where the package finds its own dependencies, and the benchmarks beside it find the peers.
+// Compiled as it is published: tsx names functions in a way that costs a third on hot paths. In a place where the package
+// finds its own dependencies, and the benchmarks find the peers.
 rmSync('.bench', { recursive: true, force: true })
 run('npx', ['tsc', '-p', 'bench'])
 symlinkSync('../../bench/node_modules', '.bench/bench/node_modules')
 mkdirSync('.bench/samples')
 
-// Who ends it ends the Redis and the process that it has started.
+// Its Redis and its process end with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 const all = readdirSync('bench/paths').map((file) => file.replace(/\.ts$/, ''))
 const asked = process.argv.slice(2)

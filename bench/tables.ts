@@ -55,6 +55,6 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 
 const ratio = ({ median, min, max }: Spread) => `${median.toFixed(2)} [${min.toFixed(2)}–${max.toFixed(2)}]`
 
-/** Three digits, which is more than can be trusted, and whole numbers as they are. */
+/** Three digits, and whole numbers as they are. */
 export const amount = (value: number) =>
   (Number.isInteger(value) ? value : Number(value.toPrecision(3))).toLocaleString('en')

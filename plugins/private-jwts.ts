@@ -7,7 +7,7 @@ import type { TokenSettings } from '../src/options/tokens.js'
 import type { Jwt } from '../src/tokens/access-token.js'
 import type { KeyPair } from '../src/tokens/signing-key.js'
 
-/** How many tokens a key remembers to have verified. */
+/** How many verified tokens are remembered of each key, and of the secret. */
 const REMEMBERED = 5000
 
 /** What tells one @fastify/jwt from another. */
@@ -66,7 +66,7 @@ export async function privateJwts(
 }
 
 function bind(jwt: JWT, kid: string | undefined): Jwt {
-  // By the whole token, which nothing else is: fast-jwt's own cache takes a hash of it, 1.5 µs, and copies nothing.
+  // By the whole token, so that none is taken for another. The cache of fast-jwt hashes it at each look, 1.5 µs, and gives all callers one object.
   const remembered = new LRUCache<string, Record<string, unknown>>({ max: REMEMBERED })
   return {
     kid,

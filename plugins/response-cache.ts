@@ -12,7 +12,7 @@ import {
   type RouteCacheOptions,
   type RouteInvalidation
 } from './response-cache/settings.js'
-import { answers } from './response-cache/stored-answer.js'
+import { answerSerializer } from './response-cache/stored-answer.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -44,7 +44,7 @@ const responseCache: FastifyPluginAsync<{ maxValueBytes: number | undefined }> =
   }
 
   const { cache } = fastify
-  const routes = cache.reserved('routes', answers)
+  const routes = cache.reserved('routes', answerSerializer)
   const invalidateBy = (rules: RouteInvalidation, route: RouteOptions) =>
     prepend(route, 'onSend', async (request, reply, payload) => {
       await invalidate({ cache, routes }, rules, request, reply)

@@ -1,5 +1,6 @@
 import * as crypto from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import t, { type Test } from 'tap'
 import ts from 'typescript'
 import { build } from './support/app.js'
@@ -75,4 +76,13 @@ t.test('the example of a captcha', async (t) => {
   }
   t.strictSame(await answers(' ABC '), [200])
   t.strictSame(await answers('abd', 'abc'), [400, 400], 'one try')
+})
+
+t.test('the house has a place for every file', async (t) => {
+  const house = await readFile(new URL('../docs/architecture.md', import.meta.url), 'utf8')
+  const named = new Set(house.match(/[\w-]+\.ts\b/g))
+  for (const room of ['src', 'plugins', 'routes']) {
+    const files = await readdir(new URL(`../${room}`, import.meta.url), { recursive: true })
+    for (const file of files.filter((file) => file.endsWith('.ts'))) t.ok(named.has(basename(file)), file)
+  }
 })

@@ -7,6 +7,7 @@ import { createCache as createCacheManager } from 'cache-manager'
 import { Cacheable } from 'cacheable'
 import { Redis } from 'ioredis'
 import { Keyv } from 'keyv'
+import type { Operation } from '../in-process.js'
 
 /** A cache that users would pick instead, by what we compare; without getOrSet when it has none. `set` answers what is true. */
 export interface CachePeer {
@@ -28,6 +29,12 @@ export const packages = [
 ]
 
 const HOUR = 3_600_000
+
+/** The peers as candidates, each by what it does. */
+export const candidates = (peers: readonly CachePeer[], operation: (peer: CachePeer) => Operation) =>
+  peers.map((peer) => ({ name: peer.name, role: 'peer' as const, operation: operation(peer) }))
+
+export const canGetOrSet = ({ getOrSet }: CachePeer): boolean => getOrSet !== undefined
 
 /** Each on a connection of its own. What takes ioredis gets it with autoPipelining, which makes it faster. */
 export function redisPeers(url: string): CachePeer[] {

@@ -1,7 +1,7 @@
 import fastifyJwt from '@fastify/jwt'
 import Fastify, { type FastifyRequest } from 'fastify'
-import { ES256, HS256, tokens } from './by-hand.js'
 import { bearer, get, type Server } from './server.js'
+import { ES256, HS256, tokens } from './signing.js'
 
 /** A route behind request.jwtVerify(), as the documentation of @fastify/jwt has it. */
 const guarded =

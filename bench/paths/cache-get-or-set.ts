@@ -1,7 +1,6 @@
 import { fill, keyOf, named, open, rawName } from '../cache/open.js'
-import { packages } from '../cache/peers.js'
+import { candidates, canGetOrSet, packages } from '../cache/peers.js'
 import { values } from '../cache/values.js'
-import { compare } from '../harness.js'
 import { inProcess } from '../in-process.js'
 
 const AT_ONCE = 64
@@ -18,12 +17,8 @@ export default async () => {
     await cache.getOrSet(`stale:${n}`, load, stale)
     await cache.getOrSet(`tagged:${n}`, load, tagged)
   }
-  const ours = (name: string, operation: (lane: number) => Promise<unknown>) => ({
-    name,
-    role: 'ours' as const,
-    measure: inProcess(AT_ONCE, operation)
-  })
-  const comparison = await compare({
+  const byHand = async (n: number) => JSON.parse((await client.get(rawName(keyOf(n))))!)
+  const comparison = await inProcess({
     path: 'cache-get-or-set',
     title: 'cache.getOrSet, a hit of 200 B',
     packages: ['redis', ...packages],
@@ -33,21 +28,15 @@ export default async () => {
       { against: 'best peer', wanted: 1.5 }
     ],
     candidates: [
+      { name: 'GET and JSON.parse by hand', role: 'limit', operation: byHand },
+      { name: 'getOrSet', role: 'ours', operation: (n) => cache.getOrSet(keyOf(n), load, '1h') },
       {
-        name: 'GET and JSON.parse by hand',
-        role: 'limit',
-        measure: inProcess(AT_ONCE, async (n) => JSON.parse((await client.get(rawName(keyOf(n))))!))
+        name: 'with staleFor',
+        role: 'ours',
+        operation: (n) => cache.getOrSet(`stale:${n}`, load, stale)
       },
-      ours('getOrSet', (n) => cache.getOrSet(keyOf(n), load, '1h')),
-      ours('with staleFor', (n) => cache.getOrSet(`stale:${n}`, load, stale)),
-      ours('with a tag', (n) => cache.getOrSet(`tagged:${n}`, load, tagged)),
-      ...peers
-        .filter(({ getOrSet }) => getOrSet !== undefined)
-        .map((peer) => ({
-          name: peer.name,
-          role: 'peer' as const,
-          measure: inProcess(AT_ONCE, (n) => peer.getOrSet!(named(peer, n), load))
-        }))
+      { name: 'with a tag', role: 'ours', operation: (n) => cache.getOrSet(`tagged:${n}`, load, tagged) },
+      ...candidates(peers.filter(canGetOrSet), (peer) => (n) => peer.getOrSet!(named(peer, n), load))
     ]
   })
   return [comparison]

@@ -1,7 +1,6 @@
 import { keyOf, openMemory, redis } from '../cache/open.js'
-import { memoryPeers, packages } from '../cache/peers.js'
+import { candidates, canGetOrSet, memoryPeers, packages } from '../cache/peers.js'
 import { values } from '../cache/values.js'
-import { compare } from '../harness.js'
 import { inProcess } from '../in-process.js'
 
 const KEY = keyOf(1)
@@ -20,13 +19,13 @@ export default async () => {
   const limit = {
     name: 'a Map in an async function',
     role: 'limit' as const,
-    measure: inProcess(1, async () => map.get(KEY))
+    operation: async () => map.get(KEY)
   }
   const goals = [
     { against: 'limit', wanted: 0.5 },
     { against: 'best peer', wanted: 4 }
   ]
-  const get = await compare({
+  const get = await inProcess({
     path: 'cache-memory-get',
     title: 'cache.get, a hit in memory',
     packages,
@@ -34,15 +33,11 @@ export default async () => {
     goals,
     candidates: [
       limit,
-      { name: 'get', role: 'ours', measure: inProcess(1, () => cache.get(KEY)) },
-      ...peers.map((peer) => ({
-        name: peer.name,
-        role: 'peer' as const,
-        measure: inProcess(1, () => peer.get(KEY))
-      }))
+      { name: 'get', role: 'ours', operation: () => cache.get(KEY) },
+      ...candidates(peers, (peer) => () => peer.get(KEY))
     ]
   })
-  const getOrSet = await compare({
+  const getOrSet = await inProcess({
     path: 'cache-memory-get-or-set',
     title: 'cache.getOrSet, a hit in memory',
     packages,
@@ -50,14 +45,8 @@ export default async () => {
     goals,
     candidates: [
       limit,
-      { name: 'getOrSet', role: 'ours', measure: inProcess(1, () => cache.getOrSet(KEY, load)) },
-      ...peers
-        .filter(({ getOrSet }) => getOrSet !== undefined)
-        .map((peer) => ({
-          name: peer.name,
-          role: 'peer' as const,
-          measure: inProcess(1, () => peer.getOrSet!(KEY, load))
-        }))
+      { name: 'getOrSet', role: 'ours', operation: () => cache.getOrSet(KEY, load) },
+      ...candidates(peers.filter(canGetOrSet), (peer) => () => peer.getOrSet!(KEY, load))
     ]
   })
   return [get, getOrSet]

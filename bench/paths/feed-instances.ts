@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'redis'
 import { tally } from '../harness.js'
 import { usedBy } from '../redis-usage.js'
-import { revoke } from '../revoke.js'
-import { openApp } from '../token-app.js'
+import { openApp } from '../tokens/app.js'
+import { revoke } from '../tokens/revoke.js'
 
 const INSTANCES = [1, 10, 100]
 const REVOCATIONS_A_SECOND = [0, 10, 100]

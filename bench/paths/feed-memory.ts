@@ -4,9 +4,9 @@ import { createClient } from 'redis'
 import { atOnce } from '../at-once.js'
 import { tally } from '../harness.js'
 import { heapUsed } from '../heap.js'
-import { revoke } from '../revoke.js'
-import { openApp } from '../token-app.js'
-import { userId, visitor } from '../visitor.js'
+import { openApp } from '../tokens/app.js'
+import { revoke } from '../tokens/revoke.js'
+import { userId, visitor } from '../tokens/visitor.js'
 
 const IDLE = 10_000
 const REVOCATIONS = [1000, 10_000, 100_000]

@@ -1,14 +1,17 @@
 import { overHttp } from '../http/over-http.js'
-import type { Path } from '../path.js'
 
-const measure: Path = async () => [
+export default async () => [
   await overHttp({
     path: 'guarded-route-session',
     title: "A guarded route whose session is looked up: check: 'session'",
     packages: ['fastify', 'redis', 'fast-jwt', '@fastify/session', 'connect-redis', 'redis-5', 'better-auth'],
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'bySession'] },
-      { name: 'a hook with fast-jwt and one read', role: 'limit', server: ['by-hand', 'hookAndRead'] },
+      {
+        name: 'a hook with fast-jwt, its cache and one read',
+        role: 'limit',
+        server: ['by-hand-guards', 'hookAndRead']
+      },
       { name: '@fastify/session', role: 'peer', server: ['fastify-session', 'guarded'] },
       {
         name: 'better-auth, getSession in a route',
@@ -24,5 +27,3 @@ const measure: Path = async () => [
     ]
   })
 ]
-
-export default measure

@@ -1,15 +1,14 @@
 import { overHttp } from '../http/over-http.js'
-import type { Path } from '../path.js'
 
-const measure: Path = async () => [
+export default async () => [
   await overHttp({
     path: 'guarded-route',
     title: 'A guarded route: HS256, revocations by the feed',
     packages: ['fastify', 'fast-jwt', '@fastify/jwt'],
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'byFeed'] },
-      { name: 'a hook with fast-jwt', role: 'limit', server: ['by-hand', 'hook'] },
-      { name: 'a hook with fast-jwt and its cache', role: 'limit', server: ['by-hand', 'hookCached'] },
+      { name: 'a hook with fast-jwt and its cache', role: 'limit', server: ['by-hand-guards', 'hookCached'] },
+      { name: 'a hook with fast-jwt', role: 'peer', server: ['by-hand-guards', 'hook'] },
       { name: '@fastify/jwt', role: 'peer', server: ['fastify-jwt', 'jwtVerify'] }
     ],
     goals: [
@@ -23,7 +22,7 @@ const measure: Path = async () => [
     packages: ['fastify', 'fast-jwt', '@fastify/jwt'],
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'byFeedES256'] },
-      { name: 'a hook with fast-jwt and its cache', role: 'limit', server: ['by-hand', 'hookES256'] },
+      { name: 'a hook with fast-jwt and its cache', role: 'limit', server: ['by-hand-guards', 'hookES256'] },
       { name: '@fastify/jwt with a cache', role: 'peer', server: ['fastify-jwt', 'jwtVerifyES256Cached'] },
       { name: '@fastify/jwt', role: 'peer', server: ['fastify-jwt', 'jwtVerifyES256'] }
     ],
@@ -33,5 +32,3 @@ const measure: Path = async () => [
     ]
   })
 ]
-
-export default measure

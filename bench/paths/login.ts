@@ -1,7 +1,6 @@
 import { overHttp } from '../http/over-http.js'
-import type { Path } from '../path.js'
 
-const measure: Path = async () => [
+export default async () => [
   await overHttp({
     path: 'login',
     title: 'A login, without the hashing of its password',
@@ -13,7 +12,7 @@ const measure: Path = async () => [
         role: 'ours',
         server: ['ours', 'logsInGuarded']
       },
-      { name: 'a session in one script', role: 'limit', server: ['by-hand', 'oneScript'] },
+      { name: 'a session in one script', role: 'limit', server: ['by-hand-sessions', 'oneScript'] },
       { name: '@fastify/session', role: 'peer', server: ['fastify-session', 'logsIn'] },
       { name: 'better-auth', role: 'peer', server: ['better-auth', 'logsIn'] }
     ],
@@ -24,5 +23,3 @@ const measure: Path = async () => [
     ]
   })
 ]
-
-export default measure

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import { createClient } from 'redis'
 import { compare, type Sample } from '../harness.js'
 import { redisUsage } from '../redis-usage.js'
-import { openApp } from '../token-app.js'
-import { userId, visitor } from '../visitor.js'
+import { openApp } from '../tokens/app.js'
+import { userId, visitor } from '../tokens/visitor.js'
 
 const SESSIONS = 1000
 const keyPrefix = 'bench:'

@@ -5,11 +5,11 @@ import type { TokenPair } from '../../src/tokens/token-manager.js'
 import { atOnce } from '../at-once.js'
 import { tally } from '../harness.js'
 import { usedBy } from '../redis-usage.js'
-import { openApp } from '../token-app.js'
-import { userId, visitor } from '../visitor.js'
+import { openApp } from '../tokens/app.js'
+import { userId, visitor } from '../tokens/visitor.js'
 
 const REQUESTS = 3072
-/** One after the other Redis reads and answers each command by itself, as it does those of many processes. */
+/** How many requests are on their way. With one, Redis reads and answers each command by itself, as it does those of many processes. */
 const LANES = [1, 64]
 const PER_USER = 5
 

@@ -1,14 +1,13 @@
 import { overHttp } from '../http/over-http.js'
-import type { Path } from '../path.js'
 
-const measure: Path = async () => [
+export default async () => [
   await overHttp({
     path: 'rate-limited-route',
     title: 'A rate-limited route',
     packages: ['fastify', 'redis', '@fastify/rate-limit', 'ioredis'],
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'limits'] },
-      { name: 'a hook with one script', role: 'limit', server: ['by-hand', 'counts'] },
+      { name: 'a hook with one script', role: 'limit', server: ['by-hand-routes', 'counts'] },
       {
         name: '@fastify/rate-limit on ioredis',
         role: 'peer',
@@ -26,5 +25,3 @@ const measure: Path = async () => [
     ]
   })
 ]
-
-export default measure

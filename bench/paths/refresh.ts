@@ -1,7 +1,6 @@
 import { overHttp } from '../http/over-http.js'
-import type { Path } from '../path.js'
 
-const measure: Path = async () => [
+export default async () => [
   await overHttp({
     path: 'refresh',
     title: 'A refresh',
@@ -9,8 +8,8 @@ const measure: Path = async () => [
     servers: [
       { name: 'fastify-redis-auth', role: 'ours', server: ['ours', 'rotates'] },
       { name: 'fastify-redis-auth with its limit', role: 'ours', server: ['ours', 'rotatesLimited'] },
-      { name: 'a rotation in one script', role: 'limit', server: ['by-hand', 'oneScriptRotation'] },
-      { name: 'a rotation by GET and MULTI', role: 'peer', server: ['by-hand', 'getAndMulti'] },
+      { name: 'a rotation in one script', role: 'limit', server: ['by-hand-sessions', 'oneScriptRotation'] },
+      { name: 'a rotation by GET and MULTI', role: 'peer', server: ['by-hand-sessions', 'getAndMulti'] },
       { name: 'better-auth', role: 'peer', server: ['better-auth', 'refreshes'] }
     ],
     goals: [
@@ -20,5 +19,3 @@ const measure: Path = async () => [
     ]
   })
 ]
-
-export default measure

@@ -3,8 +3,8 @@ import { createClient } from 'redis'
 import { atOnce } from '../at-once.js'
 import { tally } from '../harness.js'
 import { redisUsage } from '../redis-usage.js'
-import { openApp } from '../token-app.js'
-import { userId, visitor } from '../visitor.js'
+import { openApp } from '../tokens/app.js'
+import { userId, visitor } from '../tokens/visitor.js'
 
 // Three quarters of a power of two, as in session-memory.ts.
 const USERS = 196_608

@@ -2,10 +2,10 @@
 import { createClient } from 'redis'
 import { atOnce } from '../at-once.js'
 import { atMost, tally } from '../harness.js'
-import { naiveLogin } from '../naive-tokens.js'
 import { redisUsage } from '../redis-usage.js'
-import { openApp } from '../token-app.js'
-import { userId, visitor } from '../visitor.js'
+import { openApp } from '../tokens/app.js'
+import { naiveLogin } from '../tokens/naive.js'
+import { userId, visitor } from '../tokens/visitor.js'
 
 // The tables of Redis double as they grow: three quarters of a power of two, which is the mean.
 const USERS: Readonly<Record<number, number>> = { 1: 6144, 5: 1536, 20: 384 }

@@ -8,7 +8,7 @@ import { lookups } from './lookups.js'
 import { questions } from './question.js'
 import { enclose } from './route-hooks.js'
 import type { RouteCacheSettings } from './settings.js'
-import { answers } from './stored-answer.js'
+import { answerSerializer } from './stored-answer.js'
 import type { Turn } from './turns.js'
 import { acceptWork, beginWork, isWithinWork, repeatedConnection } from './work.js'
 
@@ -20,7 +20,7 @@ export function answerFromCache(
   maxBytes: number
 ): void {
   const { auth, vary, ttl } = settings
-  const routes = cache.reserved('routes', answers, { ttl })
+  const routes = cache.reserved('routes', answerSerializer, { ttl })
   const rules = { auth, vary, maxBytes, seconds: routes.defaultTtl || null }
   const ask = questions(route, settings)
   const { look, freshFor } = lookups(routes, settings)

@@ -5,7 +5,7 @@ import type { HeaderValue } from './cache-control.js'
 /** An answer as the cache keeps it. */
 export interface StoredAnswer {
   readonly status: number
-  /** What the handler set, and when it was made, as any cache says: by it others tell how old Expires lets it become. Null for what it took away. */
+  /** What the handler set; null for what it took away. With a Date: by it other caches tell how old Expires lets the answer become. */
   readonly headers: Readonly<Record<string, string | readonly string[] | null>>
   /** Text, or bytes in base64. */
   readonly body: string | null
@@ -18,8 +18,8 @@ export interface StoredAnswer {
   readonly strict: boolean
 }
 
-/** A line of JSON, and where there is a body, that behind it as it is: within the JSON, with each quote escaped, it takes twice as long to be read. */
-export const answers: TextSerializer = {
+/** A line of JSON, and behind it the body as it is, if there is one: within the JSON, each quote escaped, it would take twice as long to read. */
+export const answerSerializer: TextSerializer = {
   name: 'answer',
   serialize(answer) {
     const { body, ...head } = answer as StoredAnswer

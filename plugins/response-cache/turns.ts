@@ -1,4 +1,4 @@
-import { Deadline, Deadlines } from '../../src/redis/deadlines.js'
+import { Deadline, Deadlines } from '../../src/deadlines.js'
 import type { StoredAnswer } from './stored-answer.js'
 
 /** How long a request waits for the handler of another, in ms. Then it runs its own. */
@@ -12,7 +12,7 @@ export type Done = (answer?: StoredAnswer, final?: boolean) => void
 /** What a request is to do: serve what was found, run its handler for all, or, undefined, run it for itself. */
 export type Turn = { readonly found: StoredAnswer } | { readonly lead: Done } | undefined
 
-/** One timer for all who wait: one for each is 1 µs of the 25 that a hit takes. */
+/** One timer for all who wait: one each would take 1 µs of the 25 of a hit. */
 const waits = new Deadlines()
 
 class Wait extends Deadline {

@@ -20,7 +20,7 @@ interface Work {
 
 const lineage = new Lineage<Work>()
 
-/** Begins work of which all that comes of it knows, until its `end` is called: that calls `done`, once. */
+/** Begins work. Whatever comes of it knows of it, until its `end` is called, which calls `done` once. */
 function begin(key: string, offered: Connection | undefined, done: Done): Work {
   const forget = lineage.begin()
   const work: Work = {

@@ -192,7 +192,7 @@ export class CacheManager {
     return this.#below(name, defaults)
   }
 
-  /** A namespace that no app can name, for a part of this package, whose values, plain objects, are written by `json` where others are JSON. */
+  /** A namespace that no app can name, for a part of this package. Where values are written as JSON, `json` writes those of this one. */
   reserved(name: 'routes', json: TextSerializer, defaults: LoadDefaults = {}): CacheManager {
     return this.#below(`@${name}`, defaults, json)
   }

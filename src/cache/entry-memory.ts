@@ -17,7 +17,7 @@ interface Version {
   readonly version: string | null | undefined
 }
 
-/** About what is kept of an entry beside its value and its texts, with the name that is remembered of its key, and of a tag, in bytes. */
+/** About what an entry takes beside its value and its texts, in bytes, 125 of them for its name (`Names`); and what the version of a tag takes. */
 const [OVERHEAD, VERSION] = [425, 100]
 
 const textBytes = (text: Text): number => (typeof text === 'string' ? text.length * 2 : text.length)

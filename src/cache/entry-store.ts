@@ -34,7 +34,7 @@ export class EntryStore {
     this.#memory = memory
   }
 
-  /** What the memory knows to be fresh. */
+  /** What the memory knows to be fresh. Looked at before {@link find}, which asks Redis: it costs no promise. */
   recall(name: string): Found | undefined {
     const found = this.#memory?.recall(name)
     if (found !== undefined) this.#activity.recalled()
@@ -42,7 +42,7 @@ export class EntryStore {
   }
 
   /**
-   * What is made of what Redis knows; where it does not serve, of nothing. The tags that are named are read along with
+   * What `use` makes of what Redis has, or of nothing where Redis does not serve. The tags that are named are read along with
    * it; others that it has take one more round trip.
    */
   // By hand instead of await, and with `use` in the last step: each promise costs a twentieth of this hottest path.

@@ -48,7 +48,7 @@ export class MemoryTier {
     this.#watch = watch((names) => (names === null ? this.clear() : this.drop(names)))
   }
 
-  /** How much is kept. */
+  /** How many names have something kept. */
   get size(): number {
     return this.#kept.size
   }

@@ -92,7 +92,7 @@ export class Scope {
     return new Scope('', defaultPlan(settings.ttl), new Activity(settings.log), share(settings))
   }
 
-  /** @param json writes its values in the place of JSON; where all values are written by another serializer, which may encrypt them, that writes these too */
+  /** @param json writes its values instead of JSON. Another serializer of the app's is kept to: it may encrypt. */
   below(name: string, plan: LoadPlan, json?: TextSerializer): Scope {
     const path = this.path === '' ? name : `${this.path}.${name}`
     const { codec, settings } = this.shared

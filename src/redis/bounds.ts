@@ -1,5 +1,5 @@
+import { Deadline, Deadlines } from '../deadlines.js'
 import { isCluster, type RedisClient } from './client.js'
-import { Deadline, Deadlines } from './deadlines.js'
 import type { Reason, Unavailable } from './failure.js'
 
 /** What the fate of commands tells of Redis. */

@@ -2,8 +2,8 @@ import { CLOCK, defineScript } from '../redis/script.js'
 
 /**
  * Adds revocations to the feed. ARGV: how long one is kept, in ms, and of each its four fields. The feed is trimmed by
- * the time of Redis: no clock of an app server can take out what others have yet to read. And by whole minutes: those
- * who follow it read more when it has not grown by what is new alone.
+ * the time of Redis: no clock of an app server can take out what others have yet to read. And once a minute: after it
+ * those who follow the feed can not tell by its length that nothing is missing, and read some of it again.
  *
  * An id is never before the last one. Where that is of a clock that was set back, or of another server, nothing would be
  * trimmed until its time has come, so the feed begins anew: those who follow it put back what they know.

@@ -32,7 +32,7 @@ export interface FeedStatus {
 const POLL_INTERVAL = 1000
 const MAX_AGE = 3000
 const BATCH = 500
-/** How far behind what was read is looked for what was lost or came in late. */
+/** How far before the latest entry that was read is looked for what was lost or came in late, in ms. */
 const OVERLAP = 10_000
 /** How much longer than a token lives what was revoked is held in memory; and in the stream, whose readers may have been away. */
 const MARGIN = 60_000
@@ -52,7 +52,7 @@ export class RevocationFeed {
   readonly #revoked = new RevokedSet()
   readonly #unacknowledged = new Map<string, Revocation>()
   #following: boolean
-  /** How far it was read, and what this process has added since. */
+  /** Where the stream ended when it was read, and what this process has added since. */
   #end: End = { last: '0-0', length: 0 }
   #added: Revocation[] = []
   /** Whether the next read goes back to the beginning, and whether it is followed by deleting everything again. */
@@ -197,7 +197,7 @@ export class RevocationFeed {
     this.#revoked.prune(commands.clock.now() - accessTtl - MARGIN)
     if (!commands.away) this.#sendUnacknowledged()
     if (!commands.away && (this.#following || this.#fromStart)) this.#read().catch(() => {})
-    // Who does not read now begins from the start, and has nothing to look for.
+    // Who does not read now will read from the start, and looks for all that is known.
     else this.#added = []
   }
 
@@ -238,9 +238,9 @@ export class RevocationFeed {
   }
 
   /**
-   * Reads what is new: from the latest entry that was read, which must be there still, and by as much as the stream has
-   * grown. Else something was lost, or came in behind that entry, as after a failover, or was trimmed: then `again` goes
-   * back by the overlap, and looks for all that is known of that time.
+   * Reads what is new: from the latest entry that was read, which must still be there, and as many more as the stream has
+   * grown by. Otherwise something was lost, or trimmed, or has come in behind that entry, as after a failover: it reads
+   * `again`, from OVERLAP before that entry, and puts back what is known of that time and missing.
    */
   async #readToEnd(again = false): Promise<void> {
     const { commands, accessTtl } = this.#settings

@@ -106,9 +106,9 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 return { expires and now < expires and 1 or 0, text(now) }`)
 
 /**
- * Ends all sessions of a user, but for the one in ARGV[1] and those that began after ARGV[3]; '' where there is no such.
- * ARGV[2]: refreshTtl. Answers how many were live, the time, and the time up to which their tokens are revoked: later
- * than that when the clock was set back. Ids are read only where some may stay: that takes as long again.
+ * Ends all sessions of a user, but for the one in ARGV[1] and those that began after ARGV[3]; either may be ''. ARGV[2]:
+ * refreshTtl. Answers how many were live, the time, and the time up to which their tokens are revoked: the millisecond
+ * before, or later when the clock was set back. Ids are read only where some session may stay: that takes as long again.
  */
 export const revokeUser = defineScript(`${PRELUDE}
 local refresh_ttl, last, all = tonumber(ARGV[2]), tonumber(ARGV[3]) or math.huge, ARGV[1] .. ARGV[3] == ''

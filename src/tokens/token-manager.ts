@@ -177,7 +177,7 @@ export class TokenManager {
       whose
     )
     const successor = { userId, generation: session.generation, secret }
-    // A replay leaves no trace of its time: a logout-all in the same millisecond would not know of its token.
+    // A replay leaves no trace of its time, by which a logout-all in the same millisecond could cover its token: so that is dated before.
     const times = { ...session, now: outcome === 'REPLAY' ? now - 1 : now }
     return this.#pair(successor, sessionId, times, current ?? session.details.claims)
   }

@@ -19,7 +19,7 @@ const AWAY = 'killed for 2.5 s'
 export const guards: readonly Guard[] = [
   {
     name: 'Every command has a time limit of its own',
-    file: 'src/redis/deadlines.ts',
+    file: 'src/deadlines.ts',
     from: 'first.due <= now',
     to: 'false',
     scenarios: LONG,

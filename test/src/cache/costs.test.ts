@@ -1,9 +1,8 @@
 import t from 'tap'
 import type { CacheManager } from '../../../src/cache/cache-manager.js'
 import { build } from '../../support/app.js'
-import { fate } from '../../support/cached-routes.js'
 import { openCache } from '../../support/engine.js'
-import { redis, until } from '../../support/redis.js'
+import { redis } from '../../support/redis.js'
 import { countRoundTrips } from '../../support/round-trips.js'
 
 const { url, keyPrefix } = await redis(t)
@@ -101,13 +100,4 @@ t.test('a route that says nothing of the cache costs nothing', async (t) => {
   app.get('/', async () => 'here')
   await app.ready()
   t.same(await proxy.sent(() => app.inject('/')), [])
-})
-
-t.test('a hit of a cached route costs one command', async (t) => {
-  const { app } = await build(t, { cache: {} }, { at: { url: proxy.url, keyPrefix } })
-  app.get('/cached', { config: { cache: '1h' } }, async () => 'here')
-  await app.ready()
-  await app.inject('/cached')
-  await until(async () => fate(await app.inject('/cached')) === 'hit')
-  t.same(await proxy.sent(() => app.inject('/cached')), ['MGET'])
 })

@@ -1,5 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import redisAuth, { type RedisAuthOptions } from '../index.js'
+import redisAuth, { type RedisAuthOptions } from '../../index.js'
 
 /** An app with tokens and without what is not measured, on the Redis of REDIS_URL; ready, with the routes of its own. */
 export async function openApp(

@@ -1,4 +1,4 @@
-/** Who logs in: what a session of it takes depends on the ip and the browser. */
+/** Who logs in: what a session takes depends on the ip and the browser. */
 export const visitor = (n: number) => ({
   ip: `203.0.113.${n % 256}`,
   userAgent:

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import { Deadline, Deadlines } from '../../../src/redis/deadlines.js'
+import { Deadline, Deadlines } from '../../src/deadlines.js'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void

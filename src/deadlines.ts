@@ -40,8 +40,8 @@ interface Limit {
 }
 
 /**
- * The time limits of any number of commands, by one timer: one each, and a look at the clock, take a fifth of what a
- * command does. Time runs from the next turn on, so that a block of the event loop is not taken for silence.
+ * Any number of time limits, by one timer: one each, and a look at the clock, take a fifth of what a command of Redis
+ * does. Time runs from the next turn on, so that a block of the event loop is not taken for silence.
  */
 export class Deadlines {
   readonly #limits = new Map<number, Limit>()
