@@ -7,7 +7,7 @@ export function tables(results: readonly Result[]): string {
       `[${title}](#${path})`,
       against,
       unit === undefined ? `≥ ${wanted}` : `≤ ${wanted} ${unit}`,
-      unit === undefined ? got.toFixed(2) : `${amount(got)} ${unit}`,
+      unit === undefined ? beside(got, wanted) : `${amount(got)} ${unit}`,
       met ? 'met' : '**missed**'
     ])
   )
@@ -52,6 +52,10 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   return [line(head), line(head.map((_, n) => (n === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n')
 }
+
+/** With a third digit where two would hide that a goal is missed. */
+const beside = (got: number, wanted: number) =>
+  got.toFixed(got < wanted && got.toFixed(2) === wanted.toFixed(2) ? 3 : 2)
 
 const ratio = ({ median, min, max }: Spread) => `${median.toFixed(2)} [${min.toFixed(2)}–${max.toFixed(2)}]`
 

@@ -77,7 +77,7 @@ function verdict({
   feedCores,
   shardsWithLookUps
 }: Load): string {
-  return `${amount(sessions)} sessions take ${bytes(resident)} of memory, ${amount(commands)} commands a second and ${amount(cores)} cores of Redis: ${amount(shards)} shards. Of these the feed of revocations, which no shard can share with another, takes ${percent(feedCores)} of a core. With a look-up a request instead of the feed: ${amount(shardsWithLookUps)} shards.`
+  return `${amount(sessions)} sessions take ${bytes(resident)} of memory, ${amount(commands)} commands a second and ${amount(cores)} cores of Redis: ${amount(shards)} shards. On one of them the feed of revocations, which can not be spread over several, takes ${percent(feedCores)} of a core. With a look-up a request instead of the feed: ${amount(shardsWithLookUps)} shards.`
 }
 
 const percent = (share: number) => `${amount(share * 100)} %`

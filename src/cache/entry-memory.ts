@@ -18,7 +18,7 @@ interface Version {
 }
 
 /** About what an entry takes beside its value and its texts, in bytes, 125 of them for its name (`Names`); and what the version of a tag takes. */
-const [OVERHEAD, VERSION] = [425, 100]
+const [OVERHEAD, VERSION] = [600, 100]
 
 const textBytes = (text: Text): number => (typeof text === 'string' ? text.length * 2 : text.length)
 
