@@ -19,9 +19,10 @@ export class Reads {
   get<T>(key: string, options?: GetOptions): T | undefined | Promise<T | undefined> {
     const { entries } = this.#scope
     const name = this.#scope.name(key)
+    const tags = this.#tags(options)
     const recalled = entries.recall(name)
     if (recalled !== undefined) return this.#fresh(key, recalled)
-    return entries.find('get', name, this.#tags(options), (found) => this.#fresh<T>(key, found))
+    return entries.find('get', name, tags, (found) => this.#fresh<T>(key, found))
   }
 
   async getMany<T>(keys: readonly string[], options?: GetOptions): Promise<Map<string, T>> {
