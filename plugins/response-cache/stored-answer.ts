@@ -43,7 +43,6 @@ export function isAnswer(value: unknown): value is StoredAnswer {
     (body === null || typeof body === 'string') &&
     typeof date === 'number' &&
     (ttl === null || typeof ttl === 'number') &&
-    typeof headers === 'object' &&
     Object.values(headers ?? [undefined]).every(isHeader)
   )
 }
