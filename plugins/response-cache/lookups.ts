@@ -5,7 +5,7 @@ import type { Wishes } from './cache-control.js'
 import type { Forwarded } from './cache-status.js'
 import type { Question } from './question.js'
 import type { RouteCacheSettings } from './settings.js'
-import { ageOf, type StoredAnswer } from './stored-answer.js'
+import { ageOf, isAnswer, type StoredAnswer } from './stored-answer.js'
 import { type Turn, takeTurn } from './turns.js'
 import { offerWork } from './work.js'
 
@@ -21,6 +21,7 @@ export function lookups(routes: CacheManager, { auth, vary, staleFor }: RouteCac
 
   /** Whether an answer may be served to a request with these wishes (RFC 9111, section 5.2.1). */
   function isWelcome(answer: StoredAnswer, { maxAge, minFresh, maxStale }: Wishes): boolean {
+    if (!isAnswer(answer)) return false
     const left = freshFor(answer)
     if (maxAge !== undefined && ageOf(answer) > maxAge) return false
     if (left >= 0) return left >= (minFresh ?? 0)

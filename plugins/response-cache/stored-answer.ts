@@ -33,6 +33,22 @@ export const answerSerializer: TextSerializer = {
   }
 }
 
+/** Whether what the cache holds is an answer: whoever else can write to Redis must not end this process. */
+export function isAnswer(value: unknown): value is StoredAnswer {
+  const { status, headers, body, date, ttl } = value as Partial<StoredAnswer>
+  return (
+    Number.isInteger(status) &&
+    status! >= 200 &&
+    status! < 600 &&
+    (body === null || typeof body === 'string') &&
+    typeof date === 'number' &&
+    (ttl === null || typeof ttl === 'number') &&
+    Object.values(headers ?? [undefined]).every(isHeader)
+  )
+}
+
+const isHeader = (value: unknown) => value === null || typeof value === 'string' || Array.isArray(value)
+
 export type Headers = Readonly<Record<string, HeaderValue>>
 
 /** Headers of one connection, one message or one client (RFC 9111, section 3.1), and those that are told anew each time. */

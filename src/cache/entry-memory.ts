@@ -59,9 +59,9 @@ export class EntryMemory {
     this.#codec = codec
   }
 
-  /** How many entries and versions are kept. */
-  get size(): number {
-    return this.#tier.size
+  /** About how much is kept. */
+  get bytes(): number {
+    return this.#tier.bytes
   }
 
   /** Forgets everything. */

@@ -48,9 +48,9 @@ export class MemoryTier {
     this.#watch = watch((names) => (names === null ? this.clear() : this.drop(names)))
   }
 
-  /** How many names have something kept. */
-  get size(): number {
-    return this.#kept.size
+  /** About how much is kept. */
+  get bytes(): number {
+    return this.#kept.calculatedSize
   }
 
   /** What was kept under this name. */

@@ -1,35 +1,59 @@
 import { checkKey } from './arguments.js'
 
-const MIN_REMEMBERED = 1000
+/** What remembering a name takes beside its characters and those of the key, in bytes. */
+const OVERHEAD = 80
+/** What names may take where next to nothing is kept. */
+const LEAST = 100_000
+
+/** What all namespaces of a cache remember, which is forgotten before it takes a quarter of what the entries in memory do. */
+export class RememberedNames {
+  readonly #memory: { readonly bytes: number }
+  readonly #known = new Set<Map<string, string>>()
+  #bytes = 0
+
+  /** @param memory what is kept in memory */
+  constructor(memory: { readonly bytes: number }) {
+    this.#memory = memory
+  }
+
+  /** Adds a name to those that a namespace knows. */
+  add(known: Map<string, string>, key: string, name: string): void {
+    // Those of entries that are gone, and of keys that have none, must not pile up.
+    if (this.#bytes > Math.max(this.#memory.bytes / 4, LEAST)) {
+      for (const names of this.#known) names.clear()
+      this.#known.clear()
+      this.#bytes = 0
+    }
+    this.#known.add(known)
+    known.set(key, name)
+    this.#bytes += OVERHEAD + key.length + name.length
+  }
+}
 
 /**
- * The keys of a namespace as Redis knows them. Where entries are kept in memory, so are the names of keys: to put one
- * together and to hash it takes 0.1 µs, more than all the rest of a hit there.
+ * The keys of a namespace as Redis knows them. Where entries are kept in memory, the names of keys are, too: to put one
+ * together and to hash it takes 0.1 µs, which is more than all the rest of a hit there.
  */
 export class Names {
   readonly #prefix: string
-  readonly #memory: { readonly size: number } | undefined
+  readonly #remembered: RememberedNames | undefined
   readonly #known = new Map<string, string>()
 
-  /** @param memory where entries are kept; undefined where they are not */
-  constructor(prefix: string, memory: { readonly size: number } | undefined) {
+  /** @param remembered undefined: names are not */
+  constructor(prefix: string, remembered: RememberedNames | undefined) {
     this.#prefix = prefix
-    this.#memory = memory
+    this.#remembered = remembered
   }
 
   /** Throws a TypeError for what is no key. */
   of(key: string): string {
-    return (this.#memory && this.#known.get(key)) ?? this.#make(key)
+    return (this.#remembered && this.#known.get(key)) ?? this.#make(key)
   }
 
   #make(key: string): string {
     checkKey(key)
     const name = this.#prefix + key
-    if (this.#memory !== undefined) {
-      // Names of keys that have no entry, or none any more, must not pile up.
-      if (this.#known.size >= Math.max(2 * this.#memory.size, MIN_REMEMBERED)) this.#known.clear()
-      this.#known.set(key, name)
-    }
+    this.#remembered?.add(this.#known, key, name)
     return name
   }
 }

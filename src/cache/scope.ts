@@ -12,7 +12,7 @@ import { EntryStore } from './entry-store.js'
 import { Flights } from './flights.js'
 import { defaultPlan, joinTags, type LoadPlan } from './load-options.js'
 import type { MemorySettings } from './memory-tier.js'
-import { Names } from './names.js'
+import { Names, RememberedNames } from './names.js'
 import type { TextSerializer } from './serializer.js'
 import { Tags } from './tags.js'
 
@@ -40,6 +40,7 @@ export interface Shared {
   readonly tags: Tags
   readonly flights: Flights
   readonly memory: EntryMemory | undefined
+  readonly names: RememberedNames | undefined
   readonly backlog: Backlog
   /** The source of each function that is cached, by its name. */
   readonly functions: Map<string, string>
@@ -49,13 +50,14 @@ function share(given: CacheManagerSettings): Shared {
   const codec = new Codec(given)
   const plain = codec.binary ? given.commands.inBytes() : given.commands
   const memory = given.memory && new EntryMemory({ ...given, commands: plain, codec }, given.memory)
+  const names = memory && new RememberedNames(memory)
   const commands = memory?.commands ?? plain
   const settings = { ...given, commands }
   const tags = new Tags(settings)
   const backlog = new Backlog(commands, { pattern: cacheTreePattern(given.keyPrefix, '') }, given.log)
   const flights = new Flights({ commands, tags, backlog })
   commands.beforeClose((ms) => flights.close(ms))
-  return { settings, codec, tags, flights, memory, backlog, functions: new Map() }
+  return { settings, codec, tags, flights, memory, names, backlog, functions: new Map() }
 }
 
 /** A namespace, or the root, whose path is empty: its names in Redis, its defaults, and its entries. */
@@ -82,10 +84,10 @@ export class Scope {
     this.plan = plan
     this.activity = activity
     this.shared = shared
-    const { tags, memory, settings } = shared
+    const { tags, memory, names, settings } = shared
     this.entries = new EntryStore({ ...settings, codec }, activity, tags, memory)
     this.encoder = new Encoder({ ...settings, codec }, activity)
-    this.#names = new Names(this.prefix, memory)
+    this.#names = new Names(this.prefix, names)
   }
 
   static root(settings: CacheManagerSettings): Scope {

@@ -47,6 +47,7 @@ export interface SessionTimes {
   readonly expires: number
 }
 
+// The last is no claim: assigned, its properties would be claims of the token, reserved ones too.
 const RESERVED = new Set([
   'sub',
   'sid',
@@ -58,7 +59,8 @@ const RESERVED = new Set([
   'aud',
   'auth_time',
   'client_id',
-  'cnf'
+  'cnf',
+  '__proto__'
 ])
 
 /**

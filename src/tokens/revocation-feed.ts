@@ -52,7 +52,7 @@ export class RevocationFeed {
   readonly #revoked = new RevokedSet()
   readonly #unacknowledged = new Map<string, Revocation>()
   #following: boolean
-  /** Where the stream ended when it was read, and what this process has added since. */
+  /** Where the stream ended when it was read, and what this process has added since, or put back. */
   #end: End = { last: '0-0', length: 0 }
   #added: Revocation[] = []
   /** Whether the next read goes back to the beginning, and whether it is followed by deleting everything again. */
@@ -212,6 +212,8 @@ export class RevocationFeed {
     for (let start = 0; start < revocations.length; start += BATCH) {
       const batch = revocations.slice(start, start + BATCH)
       const missing = batch.filter((revocation) => !found?.includes(revocation))
+      // It may be lost again before it is read.
+      this.#added.push(...missing)
       try {
         await Promise.all([...batch.map(this.#settings.erase), this.#stream.add(missing)])
       } catch {

@@ -177,8 +177,10 @@ export class TokenManager {
       whose
     )
     const successor = { userId, generation: session.generation, secret }
-    // A replay leaves no trace of its time, by which a logout-all in the same millisecond could cover its token: so that is dated before.
-    const times = { ...session, now: outcome === 'REPLAY' ? now - 1 : now }
+    // A replay leaves no trace of its time: a logout-all in the same millisecond would not know of its token. What is
+    // dated before its session would be taken for revoked by a logout-all that this session came after.
+    const dated = Math.max(outcome === 'REPLAY' ? now - 1 : now, session.created)
+    const times = { ...session, now: dated }
     return this.#pair(successor, sessionId, times, current ?? session.details.claims)
   }
 

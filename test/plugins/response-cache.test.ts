@@ -109,6 +109,26 @@ t.test('a serializer of the host writes answers as well: it may encrypt them', a
   t.match([served.body, fate(served)], ['a secret', 'hit'])
 })
 
+t.test('what is no answer, though it stands where one was, is replaced by one', async (t) => {
+  const { app, url, keyPrefix } = await open(t)
+  app.get('/x', { config: { cache: '30s' } }, async () => 'made')
+  await app.inject('/x')
+  const client = await observer(t, url)
+  const [key] = await client.keys(`${keyPrefix}*:/x *`)
+  const [header, head] = (await client.get(key!))!.split('\n') as [string, string]
+  const spoilt = (part: object) => `${header}\n${JSON.stringify({ ...JSON.parse(head), ...part })}\nbody`
+  const damages = ['{"a":1}', '[]', '1', `${header}\n[]`, `${header}\n{}`, spoilt({ status: 99 })]
+  const parts = [{ status: 'x' }, { status: 99_999 }, { headers: null }, { headers: { x: { a: 1 } } }]
+  for (const text of [...damages, ...parts.map(spoilt), spoilt({ date: null }), spoilt({ ttl: 'x' })]) {
+    await client.set(key!, text)
+    const { statusCode, body } = await app.inject({ method: 'HEAD', url: '/x' })
+    t.match([statusCode, body], [200, ''], text)
+    const answer = await app.inject('/x')
+    t.match([answer.body, fate(answer)], ['made', 'fwd=request; stored'], text)
+    t.equal(fate(await app.inject('/x')), 'hit')
+  }
+})
+
 t.test('what a serializer of the route has made is not serialized again', async (t) => {
   const { app } = await open(t)
   const preHandler = async (_request: FastifyRequest, reply: FastifyReply) => {

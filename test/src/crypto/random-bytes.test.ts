@@ -11,6 +11,10 @@ t.test('random bytes are given out once', async (t) => {
   t.equal(seen.size, 5000)
 })
 
+t.test('as many as are asked for, however many', async (t) => {
+  t.equal(randomBytes(10_000).length, 10_000)
+})
+
 t.test('bytes that were given out stay as they are', async (t) => {
   const bytes = randomBytes(24)
   const before = bytes.toString('hex')

@@ -68,9 +68,13 @@ t.test("the app's claims are there, and can not take the place of ours", async (
   const payload = plain.verify(tokens.issue('ada', 's', times(), claims).accessToken)
   t.match(payload, { role: 'admin', Sub: 'kept' })
   t.notMatch(JSON.stringify(payload), 'evil')
-  const odd = JSON.parse('{ "__proto__": { "sub": "evil" }, "constructor": 1 }')
+  const odd = JSON.parse('{ "__proto__": { "sub": "evil", "nbf": 9999999999 }, "constructor": 1 }')
   const oddPayload = plain.verify(tokens.issue('ada', 's', times(), odd).accessToken)
-  t.match({ ...oddPayload }, { sub: 'ada', sid: 's' })
+  t.match({ ...oddPayload }, { sub: 'ada', sid: 's', constructor: 1 })
+  // Whoever signs may read what a payload inherits.
+  const sign = t.captureFn(plain.sign)
+  open({ jwts: [{ ...plain, sign }] }).tokens.issue('ada', 's', times(), odd)
+  t.equal(sign.args()[0]![0].nbf, undefined)
 })
 
 t.test('a token never ends after its session', async (t) => {

@@ -394,6 +394,25 @@ t.test('what a process adds and Redis loses at once is put back, whatever others
   t.equal(await client.xLen(key), 4)
 })
 
+t.test('what is put back and lost again, before anybody has read it, is put back again', async (t) => {
+  const at = await redis(t)
+  const { feed, key } = await feedAt(t, at)
+  const client = await observer(t, at.url)
+  await until(() => feed.status.state === 'current')
+  await feed.enforce([{ userId: 'ada', sessionId: 's1' }], nothing)
+  const entry = async () =>
+    (await client.xRange(key, '-', '+')).find(({ message }) => message.session === 's1')
+  for (const session of ['s2', 's3', 's4']) {
+    const lost = await entry()
+    await client
+      .multi()
+      .xDel(key, lost!.id)
+      .xAdd(key, '*', { user: 'bob', session, cutoff: '', spared: '' })
+      .exec()
+    await until(async () => (await entry()) !== undefined)
+  }
+})
+
 t.test('what is assumed until Redis tells is not announced', async (t) => {
   const at = await redis(t)
   const { feed, commands, key } = await feedAt(t, at)

@@ -128,3 +128,13 @@ t.test('a logout of all ends a token that was replayed in the same millisecond',
   }
   t.ok(replays > 0, 'some came before the logout')
 })
+
+t.test('a session that begins right after a logout of all is spared, and so is a replay in it', async (t) => {
+  const { tokens } = await openSessions(t, { check: 'feed' })
+  for (let n = 0; n < 300; n++) {
+    await tokens.revokeUser('ada')
+    const { refreshToken } = await tokens.issue({ id: 'ada' })
+    const pairs = await Promise.all([1, 2].map(() => tokens.rotate(refreshToken)))
+    for (const { accessToken } of pairs) t.equal(await codeOf(tokens.verify(accessToken)), 'resolved')
+  }
+})
