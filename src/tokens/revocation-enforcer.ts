@@ -71,7 +71,9 @@ export class RevocationEnforcer {
   async retry(): Promise<void> {
     const again = [...this.#unacknowledged.values()]
     this.#unacknowledged.clear()
-    this.#keep(await this.repeat(again))
+    const left = await this.repeat(again)
+    // Of one name, what was kept meanwhile is the later one.
+    this.#keep([...left, ...this.#unacknowledged.values()])
   }
 
   /** Deletes again, and announces again what is not in `found`. Answers what Redis did not take. */
