@@ -27,24 +27,22 @@ const PAGE = 1000
 export class RevocationStream {
   readonly #commands: Commands
   readonly #key: string
-  readonly #maxEntries: number
-  readonly #kept: number
+  /** The length above which it is not read. */
+  readonly maxEntries: number
+  /** How long an entry is kept, in ms. */
+  readonly kept: number
 
-  /**
-   * @param maxEntries the length above which it is not read
-   * @param kept how long an entry is kept, in ms
-   */
   constructor(commands: Commands, keyPrefix: string, maxEntries: number, kept: number) {
     this.#commands = commands
     this.#key = revocationsKey(keyPrefix)
-    this.#maxEntries = maxEntries
-    this.#kept = kept
+    this.maxEntries = maxEntries
+    this.kept = kept
   }
 
   /** Adds revocations, and drops old ones. */
   async add(revocations: readonly Revocation[]): Promise<void> {
     if (revocations.length === 0) return
-    const args = [String(this.#kept), ...revocations.flatMap(packRevocation)]
+    const args = [String(this.kept), ...revocations.flatMap(packRevocation)]
     await this.#commands.script(scripts.announce, this.#key, args).catch(refused)
   }
 
@@ -52,7 +50,7 @@ export class RevocationStream {
   async read(start: string, ended?: End): Promise<Page> {
     type Reply = [string, number, string, [string, string[]][]]
     const seen = ended === undefined ? '' : `${ended.length} ${ended.last}`
-    const args = [start, String(PAGE), String(this.#maxEntries), seen, String(this.#kept)]
+    const args = [start, String(PAGE), String(this.maxEntries), seen, String(this.kept)]
     const [now, length, last, rows] = await this.#commands
       .script<Reply>(scripts.read, this.#key, args)
       .catch(refused)
@@ -62,7 +60,7 @@ export class RevocationStream {
       return { id, revocation: unpackRevocation([user, session, cutoff, spared] as string[]) }
     })
     const next = rows.length === PAGE ? `(${rows.at(-1)![0]}` : undefined
-    return { last, length, overflows: length > this.#maxEntries, entries, next }
+    return { last, length, overflows: length > this.maxEntries, entries, next }
   }
 }
 

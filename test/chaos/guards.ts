@@ -83,9 +83,9 @@ export const guards: readonly Guard[] = [
   },
   {
     name: 'Revocations that Redis did not acknowledge, or has lost, are sent again',
-    file: 'src/tokens/revocation-feed.ts',
-    from: 'async #repeat(revocations: readonly Revocation[], found?: RevokedSet): Promise<void> {',
-    to: 'async #repeat(revocations: readonly Revocation[], found?: RevokedSet): Promise<void> { return',
+    file: 'src/tokens/revocation-enforcer.ts',
+    from: 'async repeat(revocations: readonly Revocation[], found?: RevokedSet): Promise<readonly Revocation[]> {',
+    to: 'async repeat(revocations: readonly Revocation[], found?: RevokedSet): Promise<readonly Revocation[]> { return []',
     scenarios: AWAY,
     wrong: 'still logged in'
   },

@@ -218,6 +218,27 @@ t.test('what Redis does not take when it is sent again is sent once more', async
   t.equal(feed.status.unacknowledged, 0)
 })
 
+t.test('what is sent again in vain does not take the place of what was kept meanwhile', async (t) => {
+  const at = await redis(t)
+  const fail = async () => {
+    throw new Error('not deleted')
+  }
+  let fails: (() => void) | undefined
+  const { feed, erased } = await feedAt(t, at, undefined, async () => {
+    if (fails === undefined)
+      await new Promise<void>((_, reject) => {
+        fails = () => reject(new Error('not deleted'))
+      })
+  })
+  await feed.catchUp()
+  await t.rejects(feed.enforce([{ userId: 'ada', cutoff: 5 }], fail))
+  await until(() => fails !== undefined)
+  await t.rejects(feed.enforce([{ userId: 'ada', cutoff: 9 }], fail))
+  fails!()
+  await until(() => erased.length > 0)
+  t.match(erased, [{ userId: 'ada', cutoff: 9 }])
+})
+
 t.test('a retry of a logout, elsewhere, writes the entry although the record is gone', async (t) => {
   const at = await redis(t)
   const [one, two] = [await follow(t, at), await follow(t, at)]
