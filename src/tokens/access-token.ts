@@ -124,13 +124,15 @@ export class AccessTokens {
     const { jwts, accessTtl, issuer, audience } = this.#settings
     const iat = Math.floor(now / 1000)
     const exp = Math.floor(Math.min(now + accessTtl, expires) / 1000)
+    // By this it is held against revocations. With a clock that was set back, it would else be before its session.
+    const issued = Math.floor(Math.max(now, created))
     const token: AccessClaims = {
       sub: userId,
       sid: sessionId,
       iat,
       exp,
       auth_time: Math.floor(created / 1000),
-      jti: `${Math.floor(now)}-${randomBytes(9).toString('base64url')}`
+      jti: `${issued}-${randomBytes(9).toString('base64url')}`
     }
     if (issuer !== undefined) token.iss = issuer
     if (audience !== undefined) token.aud = audience

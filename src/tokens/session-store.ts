@@ -40,16 +40,16 @@ export class SessionStore {
     sessionId: string,
     details: SessionDetails,
     after: number
-  ): Promise<{ created: number; expires: number; evicted: string[] }> {
+  ): Promise<{ now: number; created: number; expires: number; evicted: string[] }> {
     const { commands, refreshTtl, sessionTtl, maxSessions } = this.#settings
-    const [, , begun, ...evicted] = await runTimely<['ISSUED', string, string, ...string[]]>(
+    const [, now, begun, ...evicted] = await runTimely<['ISSUED', string, string, ...string[]]>(
       commands,
       scripts.issue,
       this.#key(userId),
       (deadline) => [sessionId, refreshTtl, sessionTtl, maxSessions, deadline, packDetails(details), after]
     )
     const created = Number(begun)
-    return { created, expires: created + Math.min(refreshTtl, sessionTtl), evicted }
+    return { now: Number(now), created, expires: created + Math.min(refreshTtl, sessionTtl), evicted }
   }
 
   /** Rotates a session by the token of a generation, or says why not. */

@@ -129,11 +129,11 @@ export class TokenManager {
     const sessionId = sessionIdOf(secret)
     const details = describeSession(context, label, current === undefined ? fixed : {})
     const after = this.#endings.cutoff(userId)
-    const { created, expires, evicted } = await this.#sessions.issue(userId, sessionId, details, after)
+    const { evicted, ...times } = await this.#sessions.issue(userId, sessionId, details, after)
     await this.#endings.tell(userId, evicted, 'max-sessions', context)
     this.#events.emit('issue', context, { userId, sessionId })
     const token = { userId, generation: 0, secret }
-    return this.#pair(token, sessionId, { now: created, expires, created }, current ?? fixed)
+    return this.#pair(token, sessionId, times, current ?? fixed)
   }
 
   /**
@@ -177,10 +177,8 @@ export class TokenManager {
       whose
     )
     const successor = { userId, generation: session.generation, secret }
-    // A replay leaves no trace of its time: a logout-all in the same millisecond would not know of its token. What is
-    // dated before its session would be taken for revoked by a logout-all that this session came after.
-    const dated = Math.max(outcome === 'REPLAY' ? now - 1 : now, session.created)
-    const times = { ...session, now: dated }
+    // A replay leaves no trace of its time: a logout-all in the same millisecond would not know of its token.
+    const times = { ...session, now: outcome === 'REPLAY' ? now - 1 : now }
     return this.#pair(successor, sessionId, times, current ?? session.details.claims)
   }
 

@@ -55,3 +55,15 @@ t.test('all sessions end, those too that began by a clock which was set back', a
   const next = await one.tokens.issue({ id: 'ada' })
   t.equal(await codeOf(one.tokens.verify(next.accessToken)), 'resolved')
 })
+
+t.test('a clock that was set back by an hour ends nothing', async (t) => {
+  const { tokens, age, redisNow } = await openSessions(t)
+  const { refreshToken, sessionId } = await tokens.issue({ id: 'ada' })
+  await age('ada', sessionId, -3_600_000)
+  const { accessToken } = await tokens.rotate(refreshToken)
+  const { iat, jti } = await tokens.verify(accessToken)
+  t.ok(iat * 1000 <= (await redisNow()))
+  t.ok(Number.parseInt(jti, 10) > iat * 1000 + 3_500_000, 'and a revocation of before would spare it')
+  t.equal(await tokens.revokeUser('ada'), 1)
+  t.equal(await codeOf(tokens.verify(accessToken)), REVOKED)
+})
