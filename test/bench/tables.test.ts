@@ -18,7 +18,10 @@ t.test('a table of goals, and one of each path', async (t) => {
     title: 'A get',
     rounds: 9,
     atOnce: 64,
-    goals: [{ against: 'limit', wanted: 0.9, got: 0.85, met: false }],
+    goals: [
+      { against: 'limit', wanted: 0.9, got: 0.85, met: false },
+      { against: 'keyv', wanted: 1.5, got: 1.4961, met: false }
+    ],
     candidates: [
       {
         name: 'by hand',
@@ -52,6 +55,7 @@ t.test('a table of goals, and one of each path', async (t) => {
     `| path | against | goal | measured |  |
 | --- | --: | --: | --: | --: |
 | [A get](#get) | limit | ≥ 0.9 | 0.85 | **missed** |
+| [A get](#get) | keyv | ≥ 1.5 | 1.496 | **missed** |
 | [Memory](#memory) | 5 a user | ≤ 250 B | 131 B | met |
 
 ### <a id="get"></a>A get
