@@ -29,30 +29,41 @@ const pairs = () => {
   })
 }
 
-/** Refresh tokens `user.session.secret`; of the secret a hash is kept, in a hash of all the user's sessions. */
-export const oneScript: Server = async () => {
-  const client = await createClient({ url }).connect()
-  const [begin, rotate] = await Promise.all([BEGIN, ROTATE].map((script) => client.scriptLoad(script)))
-  const pair = pairs()
+type Pair = ReturnType<ReturnType<typeof pairs>>
+
+/** The routes of both. */
+function serve(begin: (user: string) => Promise<Pair>, rotate: (token: string) => Promise<Pair>) {
   const app = Fastify()
   const response = { 200: TokenReply }
   app.post<{ Body: { username: string } }>(
     '/auth/login',
     { schema: { body: LoginBody, response } },
-    async ({ body: { username } }) => {
-      const [session, key] = [random(), random()]
-      await client.evalSha(begin!, {
-        keys: [`by-hand:${username}`],
-        arguments: [session, sha256(key), String(SESSION_TTL)]
-      })
-      return pair(username, session, `${username}.${session}.${key}`)
-    }
+    ({ body }) => begin(body.username)
   )
   app.post<{ Body: { refresh_token: string } }>(
     '/auth/refresh',
     { schema: { body: RefreshBody, response } },
-    async ({ body: { refresh_token } }) => {
-      const [user = '', session = '', key = ''] = refresh_token.split('.')
+    ({ body }) => rotate(body.refresh_token)
+  )
+  return app
+}
+
+/** Refresh tokens `user.session.secret`; of the secret a hash is kept, in a hash of all the user's sessions. */
+export const oneScript: Server = async () => {
+  const client = await createClient({ url }).connect()
+  const [begin, rotate] = await Promise.all([BEGIN, ROTATE].map((script) => client.scriptLoad(script)))
+  const pair = pairs()
+  const app = serve(
+    async (user) => {
+      const [session, key] = [random(), random()]
+      await client.evalSha(begin!, {
+        keys: [`by-hand:${user}`],
+        arguments: [session, sha256(key), String(SESSION_TTL)]
+      })
+      return pair(user, session, `${user}.${session}.${key}`)
+    },
+    async (token) => {
+      const [user = '', session = '', key = ''] = token.split('.')
       const next = random()
       const rotated = await client.evalSha(rotate!, {
         keys: [`by-hand:${user}`],
@@ -76,24 +87,16 @@ export const getAndMulti: Server = async () => {
   const client = await createClient({ url }).connect()
   const pair = pairs()
   const keyOf = (token: string) => `get-and-multi:${sha256(token)}`
-  const app = Fastify()
-  const response = { 200: TokenReply }
-  app.post<{ Body: { username: string } }>(
-    '/auth/login',
-    { schema: { body: LoginBody, response } },
-    async ({ body: { username } }) => {
+  const app = serve(
+    async (user) => {
       const [session, token] = [random(), random()]
-      const record = JSON.stringify({ user: username, session })
+      const record = JSON.stringify({ user, session })
       await client.set(keyOf(token), record, { EX: SESSION_TTL })
-      await client.sAdd(`get-and-multi:of:${username}`, keyOf(token))
-      return pair(username, session, token)
-    }
-  )
-  app.post<{ Body: { refresh_token: string } }>(
-    '/auth/refresh',
-    { schema: { body: RefreshBody, response } },
-    async ({ body: { refresh_token } }) => {
-      const old = keyOf(refresh_token)
+      await client.sAdd(`get-and-multi:of:${user}`, keyOf(token))
+      return pair(user, session, token)
+    },
+    async (presented) => {
+      const old = keyOf(presented)
       const record = await client.get(old)
       if (record === null) throw unauthorized()
       const { user, session } = JSON.parse(record)
