@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -86,9 +87,14 @@ export async function inStep(master: { info(section: string): Promise<string> })
   await until(caughtUp, 20_000)
 }
 
+/**
+ * A port where nobody listens, not even while its server is away: `listen(0)` and outgoing
+ * connections are given higher ones, and so are the nodes of a cluster for each other, 10,000 above.
+ */
 export async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
+  const listener = createServer().listen(randomInt(12_000, 22_000), '127.0.0.1')
+  const listens = await once(listener, 'listening').catch(() => undefined)
+  if (listens === undefined) return freePort()
   const { port } = listener.address() as { port: number }
   listener.close()
   await once(listener, 'close')
@@ -143,9 +149,12 @@ export class RedisServer {
     this.#process = spawn(binary!, [this.#file, ...own, ...this.#args], {
       stdio: ['ignore', 'pipe', 'ignore']
     })
-    for await (const chunk of this.#process.stdout!)
-      if (/Ready to accept connections|Sentinel ID/.test(String(chunk))) break
-    this.#process.stdout!.destroy()
+    let said = ''
+    for await (const chunk of this.#process.stdout!) {
+      said += chunk
+      if (/Ready to accept connections|Sentinel ID/.test(said)) return void this.#process.stdout!.destroy()
+    }
+    throw new Error(`${binary} did not start: ${said}`)
   }
 
   /** Ends it as a crash does. */
