@@ -1,6 +1,6 @@
 import type { RedisClusterOptions } from 'redis'
 import { type Duration, toMilliseconds } from '../duration.js'
-import type { RedisClient } from '../redis/client.js'
+import { type RedisClient, tellsState } from '../redis/client.js'
 import type { ConnectionOptions } from '../redis/connection.js'
 import { makeClient } from '../redis/make-client.js'
 import { sentinelClients } from '../redis/sentinel.js'
@@ -87,8 +87,8 @@ export const redisRules: Rules<RedisOptions> = {
   sentinel: object,
   createClient: callback,
   client: [
-    (value) => isObject(value) && 'sendCommand' in value && 'connect' in value,
-    'be a node-redis client (of the package redis)'
+    (value) => isObject(value) && 'sendCommand' in value && 'connect' in value && tellsState(value),
+    'be a node-redis client (of the package redis), and no pool of them'
   ],
   ownsClient: boolean,
   keyPrefix: [

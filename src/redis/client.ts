@@ -51,6 +51,9 @@ export function isUsable(client: RedisClient): boolean {
   return masters?.length !== 0 && (client.isReady ?? (client.isOpen && masters !== undefined))
 }
 
+/** Whether the client tells its state: a pool of redis 5 or 6 does not, so that nobody knows when it can be asked. */
+export const tellsState = (client: object): boolean => 'isReady' in client || 'masters' in client
+
 /** Whether keys of different slots can not share a command. */
 export const isCluster = (client: RedisClient): boolean => capabilities(client).masters !== undefined
 

@@ -1,4 +1,4 @@
-import { discard, isCluster, isUsable, type RedisClient } from './client.js'
+import { discard, isCluster, isUsable, type RedisClient, tellsState } from './client.js'
 import { Unavailable } from './failure.js'
 import { Succession } from './succession.js'
 
@@ -57,6 +57,8 @@ export class LiveClient {
       // While the app makes its client, its silence is no sign.
       this.#lastSign = Number.POSITIVE_INFINITY
       const client = shared ?? (await factory!())
+      if (!tellsState(client))
+        throw new TypeError('option "redis.createClient" must return no pool of clients')
       if (generation !== this.#generation) {
         if (shared === undefined) discard(client)
         return

@@ -5,7 +5,7 @@ import type { RedisAuthOptions } from '../../../src/options.js'
 import { parseCacheOptions, parseOptions } from '../../../src/options.js'
 
 const parse = (options: unknown, env = {}) => parseOptions(options as RedisAuthOptions, env)
-const client = { isOpen: false, sendCommand() {}, connect() {}, on() {}, off() {} }
+const client = { isOpen: false, isReady: false, sendCommand() {}, connect() {}, on() {}, off() {} }
 
 /** Where the client that the settings make would connect to, where that is not localhost:6379. */
 async function target({ factory }: RedisSettings) {
@@ -178,7 +178,7 @@ t.test('sentinels need a name and hosts, by name', async (t) => {
 })
 
 t.test('what has no effect beside another option is refused', async (t) => {
-  const client = { connect() {}, sendCommand() {} }
+  const client = { isReady: true, connect() {}, sendCommand() {} }
   const cases: [object, RegExp][] = [
     [{ url: 'redis://a', port: 1 }, /"redis.port" has no effect beside "redis.url"/],
     [{ client, password: 'p' }, /"redis.password" has no effect beside "redis.client"/],

@@ -17,7 +17,9 @@ import { newKey } from '../../support/keys.js'
 const { privateKey, publicKey } = newKey('k', 'ES256')
 const SECRET = 'x'.repeat(32)
 const call = () => {}
-const client = { sendCommand: call, connect: call }
+const pool = { sendCommand: call, connect: call }
+const client = { ...pool, isReady: false }
+const cluster = { ...pool, masters: [] }
 const notObjects = [null, 1, 'text', true, [], call]
 const notObjectsOrFalse = notObjects.filter((value) => value !== false)
 const durations = [1, 0.001, '250ms', '30s', '10m', '1h', '14d']
@@ -76,7 +78,10 @@ const tables = {
     cluster: [[{ rootNodes: [] }], notObjects],
     sentinel: [[{ name: 'main', rootNodes: [{ host: 'x' }] }], notObjects],
     createClient: [[call], [client, null, 'x']],
-    client: [[client], [{}, call, null, 'x', { connect: call }, { sendCommand: call }]],
+    client: [
+      [client, cluster],
+      [{}, call, null, 'x', { connect: call }, { sendCommand: call }, pool]
+    ],
     ownsClient: [
       [true, false],
       [0, 'true', null]

@@ -1,3 +1,4 @@
+import { createClientPool } from 'redis-5'
 import t from 'tap'
 import type { RedisClient } from '../../../src/redis/client.js'
 import type { Outage } from '../../../src/redis/outages.js'
@@ -175,6 +176,16 @@ t.test('the cause of a failed start is kept', async (t) => {
   }
   await t.rejects(connection(t, '', failing, log).start(), { ...AWAY, cause: { message: 'no such vault' } })
   t.match(log.lines, [{ event: 'redis.degraded', err: { message: 'no such vault' } }])
+})
+
+t.test('a createClient that makes pools of clients is told so', async (t) => {
+  const { url } = await redis(t)
+  const factory = () => createClientPool({ url }) as never
+  const message = /must return no pool/
+  await t.rejects(connection(t, url, { factory, required: true, connectTimeout: 300 }).start(), {
+    ...AWAY,
+    cause: { message }
+  })
 })
 
 t.test('a required server that loads its data is waited for', async (t) => {
