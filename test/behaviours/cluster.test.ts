@@ -21,6 +21,7 @@ for (const end of ['kill', 'freeze'] as const)
         keyPrefix: 'c:',
         required: true,
         connectTimeout: '5s',
+        commandTimeout: { tokens: '1s', rateLimit: '100ms' },
         ...at.cluster(rootNodes(nodes))
       },
       cache: { memory: true },

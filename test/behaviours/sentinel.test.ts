@@ -22,6 +22,7 @@ for (const end of ['kill', 'freeze'] as const)
         keyPrefix: 's:',
         required: true,
         connectTimeout: '5s',
+        commandTimeout: { tokens: '1s', rateLimit: '100ms' },
         ...at.sentinels(rootNodes)
       },
       // createSentinel() has no client that could be watched.

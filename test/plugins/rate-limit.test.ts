@@ -14,7 +14,7 @@ const attempt = (app: App, headers = {}) =>
   post(app, '/auth/login', { username: 'ada', password: 'wrong' }, headers)
 
 t.test('logins are limited to ten a minute for each ip, with headers that say so', async (t) => {
-  const { app } = await build(t, { rateLimit: { guard: false }, redis: { commandTimeout: 5 } })
+  const { app } = await build(t, { rateLimit: { guard: false } })
   for (let n = 9; n >= 0; n--) {
     const { statusCode, headers } = await attempt(app)
     t.equal(statusCode, 401)
@@ -48,7 +48,7 @@ t.test('logins are limited to ten a minute for each ip, with headers that say so
 
 t.test('refreshes are limited by session, and by ip for what is no token', async (t) => {
   const limit = { max: 2, timeWindow: '1 minute' }
-  const { app } = await build(t, { rateLimit: { refresh: limit }, redis: { commandTimeout: 5 } })
+  const { app } = await build(t, { rateLimit: { refresh: limit } })
   const [ada, bob] = [await login(app, 'ada'), await login(app, 'bob')]
   const refresh = (refresh_token: string) => () => post(app, '/auth/refresh', { refresh_token })
   t.same(await statuses(3, refresh(ada.refresh_token)), [200, 200, 429])
@@ -59,8 +59,7 @@ t.test('refreshes are limited by session, and by ip for what is no token', async
 
 t.test('the other routes have a limit each', async (t) => {
   const { app } = await build(t, {
-    rateLimit: { routes: { max: 2, timeWindow: 60_000 } },
-    redis: { commandTimeout: 5 }
+    rateLimit: { routes: { max: 2, timeWindow: 60_000 } }
   })
   const { access_token } = await login(app)
   const sessions = () => app.inject({ url: '/auth/sessions', headers: bearer(access_token) })
@@ -83,8 +82,7 @@ t.test('a limit may be off, and so may all', async (t) => {
 
 t.test('a global limit holds for every route of the app, each limit of its own aside', async (t) => {
   const { app, url, keyPrefix } = await build(t, {
-    rateLimit: { global: { max: 3, timeWindow: 60_000 }, guard: false },
-    redis: { commandTimeout: 5 }
+    rateLimit: { global: { max: 3, timeWindow: 60_000 }, guard: false }
   })
   app.get('/open', async () => 'here')
   app.get('/other', async () => 'here')
@@ -121,7 +119,7 @@ t.test('clients of one IPv6 network share a count, of the size that the app or t
 })
 
 t.test('routes of a group share a limit, and a ban is a 403', async (t) => {
-  const { app } = await build(t, { rateLimit: { global: { max: 100 } }, redis: { commandTimeout: 5 } })
+  const { app } = await build(t, { rateLimit: { global: { max: 100 } } })
   const grouped = { config: { rateLimit: { max: 2, ban: 1, groupId: 'writes', timeWindow: 60_000 } } }
   app.get('/a', grouped, async () => 'a')
   app.get('/b', grouped, async () => 'b')
@@ -133,7 +131,7 @@ t.test('routes of a group share a limit, and a ban is a 403', async (t) => {
 })
 
 t.test('a limiter of the app peeks without counting', async (t) => {
-  const { app } = await build(t, { rateLimit: { global: { max: 100 } }, redis: { commandTimeout: 5 } })
+  const { app } = await build(t, { rateLimit: { global: { max: 100 } } })
   const limiter = app.createRateLimit({ max: 2, timeWindow: 60_000 })
   app.get('/peek', { config: { rateLimit: false } }, (request) => limiter(request, { increment: false }))
   app.get('/count', { config: { rateLimit: false } }, (request) => limiter(request))

@@ -73,7 +73,7 @@ function play(request: FastifyRequest, reply: FastifyReply) {
 }
 
 t.test('what is required of HTTP caches holds', async (t) => {
-  const { app } = await build(t, { redis: { commandTimeout: '5s' } })
+  const { app } = await build(t)
   app.addHttpMethod('M-SEARCH')
   const id = (request: FastifyRequest) => (request.params as { id: string }).id
   app.put('/config/:id', async (request, reply) => {

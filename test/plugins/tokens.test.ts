@@ -96,7 +96,6 @@ t.test('tokens may have a Redis of their own', async (t) => {
   const own = await server(t)
   if (own === undefined) return
   const { app, url, keyPrefix } = await build(t, {
-    redis: { commandTimeout: '5s' },
     tokens: { secret: SECRET, check: 'session', redis: { url: own.url } }
   })
   const { access_token } = await login(app)

@@ -8,7 +8,10 @@ import { redis, type TestRedis } from './redis.js'
 
 export const PASSWORD = 'correct horse battery staple'
 
-/** An app with the plugin, not ready yet, closed with the test; its log lines are kept. Everybody logs in with PASSWORD. */
+/**
+ * An app with the plugin, not ready yet, closed with the test; its log lines are kept. Everybody logs in with PASSWORD.
+ * Its commands have time, so that a machine that halts for a moment fails no test.
+ */
 export async function build(
   t: Test,
   options: RedisAuthOptions = {},
@@ -28,7 +31,12 @@ export async function build(
     tokens: { secret: SECRET },
     login: ({ username, password }) => (password === PASSWORD ? { id: username } : null),
     ...options,
-    redis: { ...('url' in { ...options.redis } ? {} : redisAt.url(url)), keyPrefix, ...options.redis }
+    redis: {
+      ...('url' in { ...options.redis } ? {} : redisAt.url(url)),
+      keyPrefix,
+      commandTimeout: '5s',
+      ...options.redis
+    }
   })
   app.get('/me', { onRequest: [app.authenticate] }, async (request) => request.user)
   return { app, lines, url, keyPrefix }

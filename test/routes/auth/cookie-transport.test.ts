@@ -155,7 +155,6 @@ t.test('a refresh that is refused for good clears the cookie', async (t) => {
 t.test('a late refresh, a limit and a failure leave the cookie as it is', async (t) => {
   let claims = () => ({})
   const { app } = await open(t, {
-    redis: { commandTimeout: '5s' },
     tokens: { secret: SECRET, claims: () => claims() },
     rateLimit: { refresh: { max: 4 } }
   })
@@ -248,7 +247,7 @@ t.test('ending the session that asks clears the cookie, ending another does not'
 })
 
 t.test('the limit of refreshes counts by the session of the cookie', async (t) => {
-  const { app } = await open(t, { redis: { commandTimeout: '5s' }, rateLimit: { refresh: { max: 1 } } })
+  const { app } = await open(t, { rateLimit: { refresh: { max: 1 } } })
   const [one, two] = [await enter(app), await enter(app)]
   t.equal((await send(app, '/auth/refresh', [one.token])).statusCode, 200)
   t.equal((await send(app, '/auth/refresh', [one.token])).statusCode, 429)

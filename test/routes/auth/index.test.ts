@@ -72,7 +72,6 @@ t.test(
   'too many requests are a 429 with Retry-After, and each endpoint has a limit of its own',
   async (t) => {
     const { app } = await build(t, {
-      redis: { commandTimeout: '5s' },
       rateLimit: { login: { max: 1 }, routes: { max: 1 } }
     })
     const { access_token } = await login(app)

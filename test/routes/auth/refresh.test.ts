@@ -149,7 +149,7 @@ t.test('with Redis away it is a 503 with Retry-After, and never a 401', async (t
 })
 
 t.test('the limit counts by session, and what is no token by ip', async (t) => {
-  const { app } = await build(t, { redis: { commandTimeout: '5s' }, rateLimit: { refresh: { max: 1 } } })
+  const { app } = await build(t, { rateLimit: { refresh: { max: 1 } } })
   const [one, two] = [await login(app), await login(app)]
   t.equal((await refresh(app, one.refresh_token)).statusCode, 200)
   const limited = await refresh(app, one.refresh_token)
