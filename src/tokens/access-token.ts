@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { randomBytes } from '../crypto/random-bytes.js'
 import { type Duration, toMilliseconds } from '../duration.js'
 import { RedisAuthError } from '../errors.js'
@@ -95,10 +96,13 @@ function checkFresh(loggedIn: unknown, now: number, maxAge: Duration): void {
   })
 }
 
+/** How many headers are remembered: tokens of one key have one header, others are made up. */
+const MAX_HEADERS = 100
+
 /** The `kid` in the header of what may be a token. */
-function kidOf(token: string): unknown {
+function kidOf(header: string): unknown {
   try {
-    return JSON.parse(Buffer.from(token.split('.', 1)[0]!, 'base64url').toString()).kid
+    return JSON.parse(Buffer.from(header, 'base64url').toString()).kid
   } catch {
     return undefined
   }
@@ -108,6 +112,8 @@ function kidOf(token: string): unknown {
 export class AccessTokens {
   readonly #settings: AccessTokenSettings
   readonly #named: ReadonlyMap<unknown, Jwt>
+  /** Whom a header names: to read it takes 0.7 µs, a twentieth of a guarded request. */
+  readonly #byHeader = new LRUCache<string, Jwt>({ max: MAX_HEADERS })
 
   constructor(settings: AccessTokenSettings) {
     this.#settings = settings
@@ -178,7 +184,14 @@ export class AccessTokens {
   /** Those that may have signed a token: the one that its header names, or all where none has a name. */
   #candidates(token: string): readonly Jwt[] {
     if (this.#named.size === 0) return this.#settings.jwts
-    const jwt = this.#named.get(kidOf(token))
-    return jwt === undefined ? [] : [jwt]
+    const text = String(token)
+    const header = text.slice(0, text.indexOf('.'))
+    let jwt = this.#byHeader.get(header)
+    if (jwt === undefined) {
+      jwt = this.#named.get(kidOf(header))
+      if (jwt === undefined) return []
+      this.#byHeader.set(header, jwt)
+    }
+    return [jwt]
   }
 }

@@ -207,8 +207,9 @@ t.test('of Jwts that have a kid only the one that the header names is asked', as
     }
   })
   const { tokens } = open({ jwts: [named('a'), named('b'), named('__proto__')] })
-  for (const kid of ['b', 'a', '__proto__']) t.equal(tokens.verify(named(kid).sign(good)).sub, 'ada')
-  t.strictSame(asked.splice(0), ['b', 'a', '__proto__'])
+  const kids = ['b', 'a', '__proto__', 'b', 'a']
+  for (const kid of kids) t.equal(tokens.verify(named(kid).sign(good)).sub, 'ada')
+  t.strictSame(asked.splice(0), kids)
 
   const refusal = { code: 'FST_REDIS_AUTH_INVALID_ACCESS_TOKEN', cause: undefined }
   const header = (fields: unknown) => Buffer.from(JSON.stringify(fields)).toString('base64url')
