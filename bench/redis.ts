@@ -21,7 +21,7 @@ export async function startRedis() {
   return { url: `redis://127.0.0.1:${port}`, stop }
 }
 
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const listener = createServer().listen(0, '127.0.0.1')
   await once(listener, 'listening')
   const { port } = listener.address() as { port: number }

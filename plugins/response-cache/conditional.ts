@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http'
+import { type IncomingHttpHeaders, validateHeaderValue } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { hash } from '../../src/crypto/hash.js'
 
@@ -29,4 +29,14 @@ export function isUnmodified(conditions: Conditions, reply: FastifyReply): boole
   const lastModified = reply.getHeader('last-modified')
   if (ifModifiedSince === undefined || lastModified === undefined) return false
   return Date.parse(String(lastModified)) <= Date.parse(ifModifiedSince)
+}
+
+/** Whether Node will send the headers. A 304 that it refuses hangs: the error that is answered in its place has lost its body. */
+export function isSendable(reply: FastifyReply): boolean {
+  try {
+    for (const [name, value] of Object.entries(reply.getHeaders())) validateHeaderValue(name, String(value))
+    return true
+  } catch {
+    return false
+  }
 }

@@ -2,7 +2,7 @@ import { finished, Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { makePrivate } from './cache-control.js'
 import { addCacheStatus, type CacheStatus } from './cache-status.js'
-import { type Conditions, etagOf, isUnmodified } from './conditional.js'
+import { type Conditions, etagOf, isSendable, isUnmodified } from './conditional.js'
 import { type AnswerRules, isFinal, isStorableStatus, namesIn, storableAnswer } from './storable.js'
 import { ageOf, bodyOf, type Headers, isEncoded, replay, type StoredAnswer } from './stored-answer.js'
 import type { Done } from './turns.js'
@@ -115,7 +115,7 @@ function bodyFor(
   addCacheStatus(reply, told)
   if (isStorableStatus(reply.statusCode)) addDirectives(reply, rules)
   if (reply.statusCode >= 300 || !isDroppable(body) || !isUnmodified(conditions, reply)) return body
-  return withoutBody(request, reply, body)
+  return isSendable(reply) ? withoutBody(request, reply, body) : body
 }
 
 /** A weak ETag, where the handler has set none. */

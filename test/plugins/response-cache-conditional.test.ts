@@ -123,6 +123,15 @@ t.test("a stream that is answered 304 is closed, and what fails in it is nobody'
   await until(() => streams.every(({ closed }) => closed))
 })
 
+t.test('headers that can not be sent are an error, and no 304 that hangs', async (t) => {
+  const { app } = await open(t)
+  app.get('/x', { config: { cache: '30s' } }, async (_request, reply) => reply.header('x', 'a\nb').send('x'))
+  const at = await app.listen({ host: '127.0.0.1', port: 0 })
+  const answer = await fetch(`${at}/x`, { headers: { 'if-none-match': '*' } })
+  t.equal(answer.status, 500)
+  t.match(await answer.json(), { code: 'ERR_INVALID_CHAR' })
+})
+
 t.test('a Response has its own status, and is no 304', async (t) => {
   const { app } = await open(t)
   app.get('/x', { config: { cache: '30s' } }, async () => new Response('gone', { status: 410 }))
