@@ -104,7 +104,7 @@ t.test('what becomes of tokens is counted', async (t) => {
 t.test('commands to Redis are timed, and those that it does not serve counted by why', async (t) => {
   const place = await server(t)
   if (place === undefined) return
-  const { app, read } = await counting(t, {}, { at: { url: place.url, keyPrefix: 'p:' } })
+  const { app, read } = await counting(t, { redis: { url: place.url, commandTimeout: '500ms' } })
   await app.ready()
   const seconds = 'redis_command_duration_seconds'
   const before = (await read())[`${seconds}_count{connection="redis"}`]!

@@ -285,7 +285,8 @@ t.test('a login that fails ends nothing', async (t) => {
 t.test('a login whose old session can not be ended is a 503, and may be repeated', async (t) => {
   const redis = await server(t)
   if (redis === undefined) return
-  const { app } = await build(t, inCookie(), { at: { url: redis.url, keyPrefix: 'frozen:' } })
+  const place = { url: redis.url, commandTimeout: '1s' } as const
+  const { app } = await build(t, { ...inCookie(), redis: place })
   const { token, session_id } = await enter(app)
   let falters = true
   app.tokens.on('issue', () => falters && redis.freeze())

@@ -31,7 +31,7 @@ t.test('GET /health/redis says how fast Redis answers', async (t) => {
 t.test('while Redis is away they are answered 503, and within its bound', async (t) => {
   const place = await server(t)
   if (place === undefined) return
-  const { app } = await build(t, {}, { at: { url: place.url, keyPrefix: 'p:' } })
+  const { app } = await build(t, { redis: { url: place.url, commandTimeout: '1s' } })
   await app.ready()
   await until(() => app.tokens.feed.state === 'current')
   place.freeze()
