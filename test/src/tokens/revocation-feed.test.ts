@@ -207,6 +207,8 @@ t.test(
 t.test('what Redis does not take when it is sent again is sent once more', async (t) => {
   const at = await redis(t)
   const { feed, erased, key } = await feedAt(t, at)
+  // Else the first read may fail too, and all that is known is deleted once more than is counted here.
+  await feed.catchUp()
   const client = await observer(t, at.url)
   await client.set(key, 'the announcement fails')
   t.equal(await codeOf(feed.enforce([{ userId: 'ada', sessionId: 's1' }], nothing)), UNAVAILABLE)
