@@ -110,7 +110,7 @@ t.test('a message that is lost leaves an old value for no longer than the cap', 
   await other.set('key', 'new')
   t.equal(await cache.get('key'), 'old', 'the message is lost')
   const took = await until(async () => (await cache.get('key')) === 'new')
-  t.ok(took > 100 && took < 1000, `${took}`)
+  t.ok(took > 100 && took < 4000, `${took}`)
 })
 
 t.test(

@@ -75,14 +75,14 @@ t.test('a frozen Redis costs a read its timeout and no more', async (t) => {
   if (own === undefined) return
   const { redisConnection } = await openCache(t, {}, { url: own.url, keyPrefix: 'frozen:' })
   const settings = { ttl: 1000, longTtl: 1000, maxValueBytes: 1000, keyPrefix: 'x:', log: memoryLog() }
-  const cache = new CacheManager({ ...settings, commands: new Commands(redisConnection, 100) })
+  const cache = new CacheManager({ ...settings, commands: new Commands(redisConnection, 500) })
   own.freeze()
   t.teardown(() => own.thaw())
   const took = await until(async () => (await cache.get('key')) === undefined)
-  t.ok(took >= 95 && took < 2000, String(took))
+  t.ok(took >= 495 && took < 2000, String(took))
   const start = performance.now()
   t.equal(await cache.getOrSet('key', () => 'loaded'), 'loaded')
-  t.ok(performance.now() - start < 190, 'also one that loads')
+  t.ok(performance.now() - start < 950, 'also one that loads')
   await failsSoftly(t, cache)
 })
 

@@ -69,7 +69,7 @@ t.test(
       const begin = performance.now()
       await opened.close()
       await opened.close()
-      t.ok(performance.now() - begin < 500)
+      t.ok(performance.now() - begin < 5000)
       t.equal(opened.state, 'closed')
       t.equal(told, 1)
     }
