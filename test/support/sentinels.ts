@@ -11,7 +11,7 @@ export async function sentinels(t: Test, password?: string) {
   const lines = [
     `sentinel monitor main 127.0.0.1 ${master.port} 2`,
     'sentinel down-after-milliseconds main 1000',
-    'sentinel failover-timeout main 5000',
+    'sentinel failover-timeout main 3000',
     ...(password === undefined ? [] : [`sentinel auth-pass main ${password}`])
   ]
   const watchers = [1, 2, 3].map(() => RedisServer.sentinel(t, lines, ...secured))
