@@ -68,7 +68,7 @@ const tsconfig = {
 
 t.test(
   'the packed tarball serves a strict TypeScript consumer, and CommonJS',
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   async (t) => {
     const consumer = await mkdtemp(join(tmpdir(), 'consumer-'))
     t.teardown(() => rm(consumer, { recursive: true, force: true }))

@@ -144,7 +144,7 @@ t.test('an answer that an invalidation has overtaken is given, and not kept', as
     await cache.delete('key')
     await other.set('key', 'old', { tags: ['tag'] })
     // What was told of these changes has arrived.
-    await sleep(50)
+    await sleep(200)
     const [answered, told, released] = [gate(), gate(), gate()]
     filter.passes = async (piece) => {
       if (piece.includes('__redis__:invalidate')) setTimeout(told.open, 20)

@@ -7,10 +7,10 @@ import { until } from '../support/redis.js'
 const { cache: here, client, name, start, all } = await processes(t)
 const [one, two, three] = all
 
-/** An entry that is fresh no more, with its windows. */
+/** An entry that is fresh no more, by the clock of each process, with its windows. */
 async function stale(key: string, windows: object) {
   await here.getOrSet(key, () => 'old', { ...windows, ttl: '1ms' })
-  await until(async () => (await here.get(key)) === undefined)
+  for (const cache of [here, ...all]) await until(async () => (await cache.get(key)) === undefined)
 }
 
 t.test('with staleFor everybody is served at once, and one process refreshes', async (t) => {
